@@ -1,0 +1,146 @@
+"""Options that several commands share, each decorator giving the command one named tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from curatekit import registry
+
+Command = Callable[..., Any]
+
+
+class DataOptions(NamedTuple):
+    text: tuple[str, ...]
+    label: str | None
+    id: str | None
+    on_bad_row: str
+    normalise_labels: bool
+    limit: int | None
+
+
+class EncoderOptions(NamedTuple):
+    encoder: str
+    precision: str
+    backend: str
+    cache: Path | None
+
+
+class PredictOptions(NamedTuple):
+    family: str
+    folds: int
+    group: str | None
+    neighbours: int
+
+
+def _bundle(name: str, kind: type[Any], options: list[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Return a decorator that adds `options` and hands them to the command as one `kind` under `name`."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def wrapper(**given: Any) -> Any:
+            given[name] = kind(**{key: given.pop(key) for key in kind._fields})
+            return command(**given)
+
+        decorated: Command = wrapper
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def data_options(command: Command) -> Command:
+    """Add --text, --label, --id, --on-bad-row, --normalise-labels and --limit, handed over as `data_options`."""
+    options = [
+        click.option(
+            "--text", multiple=True, metavar="COLUMN", help="Read the text from this column; twice for pairs."
+        ),
+        click.option("--label", metavar="COLUMN", help="Read the label from this column."),
+        click.option(
+            "--id", metavar="COLUMN", help="Read the row's id from this column [default: made from the content]."
+        ),
+        click.option(
+            "--on-bad-row",
+            type=click.Choice(["fail", "skip"]),
+            default="fail",
+            show_default=True,
+            help="Refuse a file with unusable rows, or set those rows aside into a file with the reason.",
+        ),
+        click.option(
+            "--normalise-labels", is_flag=True, help="Merge labels that differ only by case or spaces around them."
+        ),
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows: a small first run."
+        ),
+    ]
+    return _bundle("data_options", DataOptions, options)(command)
+
+
+def encoder_options(command: Command) -> Command:
+    """Add --encoder, --precision, --backend and --cache, handed over as `encoder_options`."""
+    options = [
+        click.option(
+            "--encoder",
+            default="sentence-transformers/all-MiniLM-L6-v2",
+            show_default=True,
+            envvar="CURATE_ENCODER",
+            show_envvar=True,
+            help="Embed with this sentence-transformers model: a folder or a hub name.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "float32", "bfloat16"]),
+            default="auto",
+            show_default=True,
+            help="Compute in this precision; auto takes bfloat16 where the processor has it.",
+        ),
+        click.option(
+            "--backend",
+            type=click.Choice(["torch", "openvino"]),
+            default="torch",
+            show_default=True,
+            help="Run the encoder with this engine.",
+        ),
+        click.option(
+            "--cache",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="CURATE_CACHE",
+            show_envvar=True,
+            help="Keep embeddings and predictions in this folder [default: the user's cache folder].",
+        ),
+    ]
+    return _bundle("encoder_options", EncoderOptions, options)(command)
+
+
+def predict_options(command: Command) -> Command:
+    """Add --family, --folds, --group and --neighbours, handed over as `predict_options`."""
+    options = [
+        click.option("--family", type=click.Choice(registry.names("families")), default="probe", show_default=True,
+                     help="Predict with this family of models V."),
+        click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True,
+                     help="Predict each row with a model trained on the other folds."),
+        click.option("--group", metavar="COLUMN", help="Keep rows with the same value of this column in one fold."),
+        click.option("--neighbours", type=click.IntRange(min=1), default=10, show_default=True,
+                     help="Look at this many nearest neighbours."),
+    ]  # fmt: skip
+    return _bundle("predict_options", PredictOptions, options)(command)
+
+
+def seed_option(command: Command) -> Command:
+    """Add --seed."""
+    return click.option("--seed", type=int, default=0, show_default=True, help="Seed every random choice.")(command)
+
+
+def output_option(help: str, *, required: bool = False) -> Callable[[Command], Command]:
+    """Add -o/--output, handed over as `output`."""
+    return click.option("-o", "--output", type=click.Path(path_type=Path), required=required, help=help)
+
+
+def json_option(command: Command) -> Command:
+    """Add --json, handed over as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(command)

@@ -1,0 +1,50 @@
+"""Printing: aligned tables and one result on stdout. Text from data is shown with its control characters escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def result(as_json: bool, payload: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print the result of a command: `payload` as one JSON object with --json, otherwise `lines`."""
+    if as_json:
+        from curatekit.run import plain
+
+        click.echo(json.dumps(plain(payload), ensure_ascii=False, allow_nan=False))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return the lines of a table: numbers to the right with three decimals, text to the left."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [all(right for _, right in column) for column in zip(*cells, strict=True)] or [False] * len(header)
+    texts = [list(header), *([text for text, _ in row] for row in cells)]
+    widths = [max(len(text) for text in column) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(text.rjust(w) if right else text.ljust(w) for text, w, right in zip(row, widths, numeric, strict=True)).rstrip()
+        for row in texts
+    ]  # fmt: skip
+
+
+def shown(text: str, width: int = 72) -> str:
+    """Return `text` on one line of at most `width` characters, safe for a terminal (no escape codes, no bidi tricks)."""
+    short = text if len(text) <= width else text[: width - 1] + "…"
+    return "".join(
+        char if char.isprintable() else (" " if char in "\n\r\t" else f"\\u{ord(char):04x}") for char in short
+    )
+
+
+def _cell(value: Any) -> tuple[str, bool]:
+    if value is None:
+        return "", True
+    if isinstance(value, bool | str):
+        return shown(str(value)), False
+    if isinstance(value, int) or (hasattr(value, "dtype") and value.dtype.kind in "iu"):
+        return f"{value:,}", True
+    return f"{value:.3f}", True

@@ -1,0 +1,21 @@
+"""The `curate` group. A command is one file; its work is imported in its body, so `--help` stays light."""
+
+from __future__ import annotations
+
+import click
+
+from curatekit import __version__
+from curatekit_cli import lineage
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="curate")
+def main() -> None:
+    """Make labelled data trustworthy: what each label is worth, which are wrong, which unused rows help, and whether it did.
+
+    Start with: curate find-errors reviews.csv --text review --label sentiment -o issues.csv
+    """
+
+
+for module in (lineage,):
+    main.add_command(module.command)

@@ -1,0 +1,197 @@
+"""The runner: named artifacts of one dataset, each made once when first asked for, and methods called by name.
+
+A method's parameter names are the artifact names: `call(knn_agreement)` reads the signature (labels, neighbours),
+fetches what is named, from the cache or by computing it, and calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from curatekit.errors import InputError, nearest_name
+
+if TYPE_CHECKING:
+    from curatekit.arrays import Floats, Ints, Strings
+    from curatekit.cache import Cache
+    from curatekit.dataset import Dataset
+    from curatekit.embed import Features
+    from curatekit.encoders import Encoder
+    from curatekit.index import Neighbours
+    from curatekit.predict.crossfit import Predictions
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How artifacts are made; part of their cache keys."""
+
+    encoder: str = DEFAULT_ENCODER
+    precision: str = "auto"
+    backend: str = "torch"
+    cache: Path | None = None
+    family: str = "probe"
+    folds: int = 5
+    group: str | None = None
+    neighbours: int = 10
+    seed: int = 0
+
+
+class Artifacts:
+    """The artifacts of one dataset; axis 0 of each array is the dataset's rows."""
+
+    def __init__(
+        self, dataset: Dataset, settings: Settings | None = None, predictions: Predictions | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.settings = settings or Settings()
+        if predictions is not None:
+            self.predictions = predictions
+
+    def call(self, method: Callable[..., Any], **given: Any) -> Any:
+        """Return `method` called with the artifacts that its signature names; `given` overrides or adds some.
+
+        Raises InputError when a parameter without default names no artifact.
+        """
+        arguments = dict(given)
+        for name, parameter in inspect.signature(method).parameters.items():
+            if name in arguments:
+                continue
+            if name in ARTIFACTS:
+                arguments[name] = getattr(self, name)
+            elif parameter.default is inspect.Parameter.empty:
+                raise InputError(
+                    f"The method {method.__name__!r} asks for {name!r}, which is no artifact."
+                    f"{nearest_name(name, ARTIFACTS)} Artifacts: {', '.join(ARTIFACTS)}."
+                )
+        return method(**arguments)
+
+    @cached_property
+    def cache(self) -> Cache:
+        from curatekit.cache import Cache, default_root
+
+        return Cache(self.settings.cache or default_root())
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        from curatekit.encoders import load_encoder
+
+        return load_encoder(self.settings.encoder, self.settings.precision, self.settings.backend)
+
+    @cached_property
+    def content_key(self) -> str:
+        """The hash of all that the artifacts depend on: texts in order, labels, encoder."""
+        digest = hashlib.sha256(self.encoder.key.encode())
+        for column in self.dataset.inputs:
+            for text in column:
+                encoded = text.encode()
+                digest.update(len(encoded).to_bytes(8, "little") + encoded)
+        digest.update(np.ascontiguousarray(self.dataset.labels, np.int64).tobytes())
+        digest.update("\0".join(self.dataset.classes).encode())
+        return digest.hexdigest()
+
+    @property
+    def labels(self) -> Ints:
+        return self.dataset.labels
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.dataset.classes
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return self.dataset.texts
+
+    @property
+    def ids(self) -> Strings:
+        return self.dataset.ids
+
+    @cached_property
+    def features(self) -> Features:
+        from curatekit.embed import embed
+
+        return embed(self.dataset.inputs, self.encoder, self.cache)
+
+    @property
+    def embeddings(self) -> Floats:
+        return self.features.embeddings
+
+    @property
+    def layers(self) -> Floats:
+        return self.features.layers
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        from curatekit.index import Neighbours, nearest
+
+        def compute() -> dict[str, Any]:
+            found = nearest(self.embeddings, self.settings.neighbours, seed=self.settings.seed)
+            return {"rows": found.rows, "similarity": found.similarity, "recall": np.array([found.recall])}
+
+        key = {"content": self.content_key, "k": self.settings.neighbours, "seed": self.settings.seed}
+        arrays = self.cache.arrays("neighbours", key, compute)
+        return Neighbours(arrays["rows"], arrays["similarity"], float(arrays["recall"][0]))
+
+    @cached_property
+    def groups(self) -> Strings | None:
+        """The values of the --group column, or None."""
+        column = self.settings.group
+        if column is None:
+            return None
+        frame = self.dataset.frame
+        if column not in frame.columns:
+            raise InputError(
+                f"{self.dataset.path} has no column {column!r} to group by.{nearest_name(column, frame.columns)} "
+                f"Columns: {', '.join(frame.columns)}."
+            )
+        return np.asarray(frame[column].cast(str).to_list(), dtype=object)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        from curatekit import registry
+
+        family = registry.load("families", self.settings.family)
+        return self.call(family)  # type: ignore[no-any-return]
+
+    @property
+    def pred_probs(self) -> Floats:
+        return self.predictions.pred_probs
+
+    @property
+    def null_probs(self) -> Floats:
+        return self.predictions.null_probs
+
+    @property
+    def folds(self) -> Ints:
+        return self.predictions.folds
+
+    @property
+    def n_folds(self) -> int:
+        return self.settings.folds
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.dataset.classes)
+
+    @property
+    def seed(self) -> int:
+        return self.settings.seed
+
+    def describe(self) -> dict[str, Any]:
+        """Return the settings as plain values, for results and manifests."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self.settings).items()}
+
+
+ARTIFACTS = tuple(
+    name
+    for name, value in vars(Artifacts).items()
+    if isinstance(value, property | cached_property) and name not in ("cache", "encoder", "content_key")
+)

@@ -1,0 +1,74 @@
+"""The tables of methods: name -> ("module:function", one line). Lists are written once, here.
+
+Help texts, error messages, docs and tests are derived from these tables. A name that is not in a table is looked
+for among the entry points of the group "curatekit.<table>", so a third party adds a method by installing a package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from curatekit.errors import InputError, nearest_name
+
+
+class Entry(NamedTuple):
+    target: str
+    summary: str
+
+
+TABLES: dict[str, dict[str, Entry]] = {
+    "families": {
+        "probe": Entry(
+            "curatekit.predict.crossfit:cross_fit", "logistic regression on the encoder's hidden layers and TF-IDF"
+        ),
+    },
+    "scores": {
+        "combined": Entry("curatekit.scores.combined:combined", "probe and neighbours together; the default"),
+        "self_confidence": Entry("curatekit.scores.self_confidence:self_confidence", "p(given label | x)"),
+        "normalized_margin": Entry(
+            "curatekit.scores.normalized_margin:normalized_margin", "p(given label) against the best other label"
+        ),
+        "knn_agreement": Entry("curatekit.scores.knn_agreement:knn_agreement", "share of neighbours that agree"),
+        "pvi": Entry("curatekit.scores.pvi:pvi", "pointwise V-usable information, in bits"),
+    },
+    "select": {
+        "random": Entry("curatekit.select.random:random", "k rows at random: the plain baseline"),
+        "random-matched": Entry(
+            "curatekit.select.random_matched:random_matched",
+            "k rows at random with the specifications' label shares: the fair baseline",
+        ),
+        "nearest": Entry(
+            "curatekit.select.nearest:nearest",
+            "same label, nearest to the examples, a quota for each specification, MMR diversity",
+        ),
+        "influence": Entry(
+            "curatekit.select.influence:influence",
+            "rows that lower the loss on the specifications' examples, chosen in rounds; the default",
+        ),
+    },
+}
+
+
+def names(table: str) -> list[str]:
+    """Return the names in a table, in the table's order."""
+    return list(TABLES[table])
+
+
+def load(table: str, name: str) -> Callable[..., Any]:
+    """Return the function behind `name`; raises InputError that lists the table when there is none."""
+    entry = TABLES[table].get(name)
+    if entry is not None:
+        module, _, attribute = entry.target.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), attribute)
+        return function
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=f"curatekit.{table}", name=name):
+        third_party: Callable[..., Any] = point.load()
+        return third_party
+    known = names(table)
+    raise InputError(
+        f"There is no {name!r} in the table {table!r}.{nearest_name(name, known)} Choose one of: {', '.join(known)}."
+    )

@@ -1,0 +1,196 @@
+"""Manifests: beside every output, what command made it from what, and the chain of commands behind a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from curatekit import __version__
+from curatekit.errors import InputError, VerificationFailed
+from curatekit.files import sha256_file, write_json
+
+SUFFIX = ".run.json"
+_LIBRARIES = (
+    "accelerate", "cleanlab", "faiss", "numpy", "peft", "polars", "sentence_transformers", "sklearn", "torch", "transformers",
+)  # fmt: skip
+
+
+@dataclass
+class Run:
+    """One execution of a command: what it read, what it wrote, what it measured and what it said."""
+
+    command: str
+    parameters: dict[str, Any]
+    inputs: dict[Path, str] = field(default_factory=dict)
+    outputs: list[Path] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def input(self, path: Path | str, sha256: str | None = None) -> None:
+        """Record a file or folder that was read, with the hash of what was read."""
+        self.inputs[Path(path)] = sha256 or sha256_file(path)
+
+    def output(self, path: Path | str) -> None:
+        """Record a file or folder that was written; its manifest follows when the run ends well."""
+        self.outputs.append(Path(path))
+
+
+@contextmanager
+def recorded(command: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
+    """Yield a Run; when the enclosed code ends well, write `<output>.run.json` beside each output, last of all."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    run = Run(command, {name: plain(value) for name, value in parameters.items()})
+    yield run
+    if not run.outputs:
+        return
+    manifest = {
+        "command": command,
+        "argv": sys.argv[1:],
+        "parameters": run.parameters,
+        "seed": run.parameters.get("seed"),
+        "metrics": plain(run.metrics),
+        "notes": run.notes,
+        "started": started.isoformat(timespec="seconds"),
+        "wall_s": round(time.monotonic() - clock, 3),
+        "peak_memory_mb": _peak_memory_mb(),
+        "versions": _versions(),
+        "git_commit": _git_commit(),
+    }
+    hashes = {path: sha256_file(path) for path in run.outputs}
+    for path in run.outputs:
+        files = {
+            "inputs": [_entry(other, sha, path) for other, sha in run.inputs.items()],
+            "outputs": [_entry(other, sha, path) for other, sha in hashes.items()],
+        }
+        write_json(manifest_path(path), manifest | files)
+
+
+def manifest_path(path: Path | str) -> Path:
+    """Return where the manifest of `path` stands: beside it, its name with `.run.json` behind."""
+    path = Path(path)
+    return path.with_name(path.name + SUFFIX)
+
+
+def read_manifest(path: Path | str) -> dict[str, Any] | None:
+    """Return the manifest beside `path`, or None when there is none; raises VerificationFailed when it is broken."""
+    try:
+        manifest: dict[str, Any] = json.loads(manifest_path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise VerificationFailed(
+            f"{manifest_path(path)} is not readable JSON: {error}. Run the command again."
+        ) from error
+    return manifest
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file of a lineage: depth 0 is the file asked for; `manifest` is None for a file that no command of ours made."""
+
+    path: Path
+    depth: int
+    sha256: str | None  # of the file as it is now; None when it is gone
+    expected: str | None  # what the manifest that names it says
+    manifest: dict[str, Any] | None
+
+    @property
+    def intact(self) -> bool:
+        return self.sha256 is not None and self.expected in (None, self.sha256)
+
+
+def lineage(path: Path | str) -> list[Step]:
+    """Return the chain behind a file, the file first, then what it was made from, depth first.
+
+    Manifests are followed by content hash: a file that was moved beside its product is still found. Raises
+    InputError when there is no such file, or no manifest for it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}.")
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise InputError(f"{path} has no manifest ({manifest_path(path).name}), so no curate command wrote it here.")
+    own = next((entry["sha256"] for entry in manifest["outputs"] if entry["path"] == path.name), None)
+    return list(_walk(path, own, 0, frozenset()))
+
+
+def _walk(path: Path, expected: str | None, depth: int, above: frozenset[Path]) -> Iterator[Step]:
+    found = path if path.exists() else None
+    manifest = read_manifest(path)
+    yield Step(path, depth, sha256_file(found) if found else None, expected, manifest)
+    if manifest is None or path in above:
+        return
+    for entry in manifest["inputs"]:
+        source = _locate(path.parent, entry)
+        yield from _walk(source, entry["sha256"], depth + 1, above | {path})
+
+
+def _locate(folder: Path, entry: Mapping[str, str]) -> Path:
+    """Return the input as recorded, or the file in `folder` whose manifest says that it has the same content."""
+    recorded_at = Path(os.path.normpath(folder / entry["path"]))
+    if recorded_at.exists():
+        return recorded_at
+    for manifest in sorted(folder.glob(f"*{SUFFIX}")):
+        for output in json.loads(manifest.read_text(encoding="utf-8"))["outputs"]:
+            candidate = folder / output["path"]
+            if output["sha256"] == entry["sha256"] and candidate.exists():
+                return candidate
+    return recorded_at
+
+
+def _entry(path: Path, sha256: str, beside: Path) -> dict[str, str]:
+    # relative to the manifest's folder, so that a project folder can be moved or shared as a whole
+    relative = str(path) if str(path).startswith("hf:") or str(path) == "-" else os.path.relpath(path, beside.parent)
+    return {"path": Path(relative).as_posix(), "sha256": sha256}
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: paths and arrays as text and lists, NaN as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy, without importing it
+        return plain(value.tolist())
+    if isinstance(value, float) and value != value:
+        return None
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _versions() -> dict[str, str]:
+    loaded = {name: getattr(sys.modules[name], "__version__", "") for name in _LIBRARIES if name in sys.modules}
+    return {"curatekit": __version__, "python": platform.python_version(), **{k: str(v) for k, v in loaded.items()}}
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the user's working folder, with "+" behind when tracked files differ from it."""
+    if shutil.which("git") is None:
+        return None
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return None
+    dirty = subprocess.run(["git", "diff", "--quiet", "HEAD"], capture_output=True, check=False).returncode
+    return head.stdout.strip() + ("+" if dirty else "")
+
+
+def _peak_memory_mb() -> float:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

@@ -64,8 +64,8 @@ def recorded(command: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
         "started": started.isoformat(timespec="seconds"),
         "wall_s": round(time.monotonic() - clock, 3),
         "peak_memory_mb": _peak_memory_mb(),
-        "versions": _versions(),
-        "git_commit": _git_commit(),
+        "versions": versions(),
+        "git_commit": commit_of(Path.cwd()),
     }
     hashes = {path: sha256_file(path) for path in run.outputs}
     for path in run.outputs:
@@ -173,19 +173,21 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of curatekit, of Python, and of those libraries of ours that are loaded."""
     loaded = {name: getattr(sys.modules[name], "__version__", "") for name in _LIBRARIES if name in sys.modules}
     return {"curatekit": __version__, "python": platform.python_version(), **{k: str(v) for k, v in loaded.items()}}
 
 
-def _git_commit() -> str | None:
-    """Return the commit of the user's working folder, with "+" behind when tracked files differ from it."""
+def commit_of(folder: Path) -> str | None:
+    """Return the git commit of `folder`, with "+" behind when tracked files differ from it; None outside git."""
     if shutil.which("git") is None:
         return None
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    git = ["git", "-C", str(folder)]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if head.returncode:
         return None
-    dirty = subprocess.run(["git", "diff", "--quiet", "HEAD"], capture_output=True, check=False).returncode
+    dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True, check=False).returncode
     return head.stdout.strip() + ("+" if dirty else "")
 
 

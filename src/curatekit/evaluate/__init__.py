@@ -1,0 +1,1 @@
+"""What a model achieves, with intervals: failure rates on specifications, accuracy, macro-F1, MCC."""

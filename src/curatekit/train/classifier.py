@@ -1,0 +1,389 @@
+"""A transformer classifier for texts or pairs of texts, fine-tuned whole or by LoRA, through Trainer and peft."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from curatekit.arrays import Floats, Ints
+from curatekit.errors import InputError
+from curatekit.files import sha256_file, write_json
+from curatekit.reporting import note, step
+
+DEFAULT_BASE = "sentence-transformers/all-MiniLM-L6-v2"
+MARK = "curatekit.json"  # written last: a folder that holds it is a finished model
+_RUN = "training.json"
+_KIND = "classifier"
+_TOKENS_PER_BATCH = 8192
+_CHARS_PER_TOKEN = 64  # a text is cut at this many characters for each token that the model takes, before tokenising
+
+Inputs = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train; the names are Trainer's, shortened.
+
+    warmup: steps, or below 1 a fraction of them. learning_rate: None is 5e-5, with LoRA 5e-4. max_length: in tokens; None is what
+    the model takes, at most 256. bf16: None decides by the hardware. eval_strategy: "epoch", "steps" (every eval_steps)
+    or "no". metric_for_best_model: "loss", "accuracy", "macro_f1" or "mcc" keeps the best checkpoint by the evaluation
+    rows; None keeps the last. save_steps: None saves at each epoch (at each evaluation when the best is kept).
+    save_total_limit: None removes the checkpoints once the model is saved. lora_rank: None trains every weight.
+    """
+
+    epochs: float = 3.0
+    max_steps: int = -1
+    learning_rate: float | None = None
+    batch_size: int = 16
+    gradient_accumulation: int = 1
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    max_length: int | None = None
+    bf16: bool | None = None
+    lora_rank: int | None = None
+    eval_strategy: str = "epoch"
+    eval_steps: int | None = None
+    save_steps: int | None = None
+    save_total_limit: int | None = None
+    metric_for_best_model: str | None = None
+    early_stopping_patience: int | None = None
+    logging_steps: int = 50
+    report_to: str = "none"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained model: `model` and `tokenizer` of transformers, the names of its classes, and where it comes from."""
+
+    model: Any
+    tokenizer: Any
+    classes: tuple[str, ...]
+    max_length: int
+    base: Mapping[str, str]  # name, sha256
+    history: list[dict[str, Any]] = field(default_factory=list)  # Trainer's log
+
+    def pred_probs(self, inputs: Inputs) -> Floats:
+        """Return p(class | input), (n, K) float64, row i for input i; computed in float32 whatever the training took."""
+        import torch
+
+        rows = _encoded(self.tokenizer, inputs, self.max_length)
+        lengths = np.array([len(row["input_ids"]) for row in rows])
+        order = np.argsort(-lengths, kind="stable")
+        probs = np.zeros((len(rows), len(self.classes)))
+        self.model.eval()
+        start = 0
+        with torch.inference_mode(), step("predicting", len(rows), "rows") as advance:
+            while start < len(order):
+                batch = order[start : start + max(1, _TOKENS_PER_BATCH // int(lengths[order[start]]))]
+                padded = self.tokenizer.pad([rows[row] for row in batch], return_tensors="pt").to(self.model.device)
+                probs[batch] = self.model(**padded).logits.double().softmax(-1).cpu().numpy()
+                start += len(batch)
+                advance(len(batch))
+        return probs
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model to `folder`, which transformers can read too; the file that marks it finished comes last."""
+        from curatekit.train import _hf
+
+        folder = Path(folder)
+        folder.mkdir(exist_ok=True)
+        (folder / MARK).unlink(missing_ok=True)
+        with _hf.quiet():
+            _hf.save(self.model, self.tokenizer, folder)
+        about = {"kind": _KIND, "classes": self.classes, "max_length": self.max_length, "base": dict(self.base)}
+        write_json(folder / MARK, {**about, "adapter": _hf.is_adapted(self.model)})
+
+
+def fit_classifier(
+    inputs: Inputs,
+    labels: Ints,
+    classes: Sequence[str],
+    *,
+    base: str | Path = DEFAULT_BASE,
+    training: Training | None = None,
+    seed: int = 0,
+    eval_inputs: Inputs | None = None,
+    eval_labels: Ints | None = None,
+    output_dir: Path | str | None = None,
+    resume: bool = True,
+    overwrite: bool = False,
+) -> Classifier:
+    """Return a classifier fine-tuned on (inputs, labels); the same arguments give the same weights on one machine.
+
+    inputs: one column of n texts, or two for pairs, as `Dataset.inputs`. labels: (n,) codes into `classes`.
+    base: a model folder or name. With `output_dir` the model, its checkpoints and log.jsonl go there, and a run that was
+    interrupted goes on from its newest complete checkpoint, to the weights it would have had; without, nothing is kept.
+    Raises InputError when fewer than two classes have rows, or when `output_dir` holds another run (see `overwrite`).
+    """
+    training = training or Training()
+    _check(inputs, labels, classes, "training")
+    if len(np.unique(labels)) < 2:
+        only = classes[int(labels[0])]
+        raise InputError(
+            f"All {len(labels)} training rows are labelled {only!r}. A classifier needs two classes or more."
+        )
+    if (eval_inputs is None) != (eval_labels is None):
+        raise ValueError("eval_inputs and eval_labels go together")
+    if eval_inputs is not None and eval_labels is not None:
+        _check(eval_inputs, eval_labels, classes, "evaluation")
+    _check_training(training, evaluated=eval_inputs is not None)
+
+    with TemporaryDirectory(prefix="curatekit-") as scratch:
+        folder = Path(output_dir) if output_dir is not None else Path(scratch)
+        base_folder = find_base(base)
+        run = {
+            "base": {"name": str(base), "sha256": weights_hash(base_folder)},
+            "data": _content(inputs, labels),
+            "classes": list(classes),
+            "evaluation": _content(eval_inputs, eval_labels),
+            "seed": seed,
+            **asdict(training),
+        }
+        finished = _prepare(folder, run, resume, overwrite) if output_dir is not None else False
+        if finished:
+            note(f"{folder} already holds this very model; it is not trained again.")
+            return load_classifier(folder)
+        classifier = _trained(base_folder, run["base"], training, seed, inputs, labels, tuple(classes), eval_inputs,
+                              eval_labels, folder, keep=output_dir is not None)  # fmt: skip
+        if output_dir is not None:
+            classifier.save(folder)
+            if training.save_total_limit is None:
+                _remove_checkpoints(folder)
+    return classifier
+
+
+def load_classifier(folder: Path | str) -> Classifier:
+    """Return the classifier that `save` wrote to `folder`, or any sequence classifier of transformers with its class names.
+
+    Raises InputError when the folder holds none, or when the base of a LoRA adapter has changed since.
+    """
+    from curatekit.train import _hf
+
+    folder = Path(folder)
+    mark = folder / MARK
+    saved = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else {}
+    base = saved.get("base", {"name": str(folder), "sha256": weights_hash(folder)})
+    base_folder = None
+    if saved.get("adapter"):
+        base_folder = find_base(base["name"])
+        if weights_hash(base_folder) != base["sha256"]:
+            raise InputError(
+                f"{folder} is an adapter to {base['name']}, but the weights in {base_folder} are not those it was trained on. "
+                "Put the original base there, or fine-tune again."
+            )
+    with _hf.quiet(), _hf.kept_random_state():
+        model, tokenizer = _hf.load_trained(folder, base_folder)
+    if saved:
+        classes, max_length = tuple(saved["classes"]), saved["max_length"]
+    else:
+        classes = tuple(model.config.id2label[code] for code in range(model.config.num_labels))
+        max_length = _max_length(tokenizer, model.config, None)
+    return Classifier(model, tokenizer, classes, max_length, base)
+
+
+def find_base(base: str | Path) -> Path:
+    """Return the folder of a base model, given as a folder or as a name."""
+    if Path(base).is_dir():
+        return Path(base)
+    from curatekit.encoders import find_model
+
+    return Path(find_model(str(base)))
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the SHA-256 of a model's weights: of the file itself where there is one, otherwise over all of them."""
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) == 1:
+        return sha256_file(files[0])
+    return hashlib.sha256("".join(sha256_file(file) for file in files).encode()).hexdigest()
+
+
+def _trained(
+    base_folder: Path,
+    base: Mapping[str, str],
+    training: Training,
+    seed: int,
+    inputs: Inputs,
+    labels: Ints,
+    classes: tuple[str, ...],
+    eval_inputs: Inputs | None,
+    eval_labels: Ints | None,
+    folder: Path,
+    *,
+    keep: bool,
+) -> Classifier:
+    from curatekit.train import _hf
+
+    bf16, reason = _hf.bf16_choice(training.bf16)
+    note(f"Fine-tuning in {reason}")
+    checkpoint = _hf.newest_checkpoint(folder) if keep else None
+    if checkpoint is not None:
+        note(f"Going on from {checkpoint}.")
+    with _hf.quiet(), _hf.seeded(seed):
+        model, tokenizer = _hf.load_base(base_folder, classes, training.lora_rank)
+        max_length = _max_length(tokenizer, model.config, training.max_length)
+        rows = _encoded(tokenizer, inputs, max_length, labels)
+        eval_rows = None
+        if eval_inputs is not None and training.eval_strategy != "no":
+            eval_rows = _encoded(tokenizer, eval_inputs, max_length, eval_labels)
+        history = _hf.train(
+            model,
+            tokenizer,
+            rows,
+            eval_rows,
+            _arguments(training, seed, bf16, folder, evaluated=eval_rows is not None, keep=keep),
+            compute_metrics=_scores,
+            early_stopping_patience=training.early_stopping_patience,
+            keep_best=training.metric_for_best_model is not None,
+            log=folder / "log.jsonl",
+            resume_from=checkpoint,
+        )
+    return Classifier(model.eval(), tokenizer, classes, max_length, base, history)
+
+
+def _arguments(
+    training: Training, seed: int, bf16: bool, folder: Path, *, evaluated: bool, keep: bool
+) -> dict[str, Any]:
+    """Return the settings in Trainer's names."""
+    best = training.metric_for_best_model
+    saves: dict[str, Any] = {"save_strategy": "no"}
+    if best is not None:  # a best checkpoint exists only where it was evaluated
+        saves = {"save_strategy": training.eval_strategy, "save_steps": training.eval_steps or 0}
+    elif keep:
+        saves = {"save_strategy": "steps" if training.save_steps else "epoch", "save_steps": training.save_steps or 0}
+    saves = {name: value for name, value in saves.items() if value != 0}
+    learning_rate = training.learning_rate or (5e-5 if training.lora_rank is None else 5e-4)
+    return {
+        "output_dir": str(folder),
+        "num_train_epochs": training.epochs,
+        "max_steps": training.max_steps,
+        "learning_rate": learning_rate,
+        "per_device_train_batch_size": training.batch_size,
+        "per_device_eval_batch_size": 4 * training.batch_size,
+        "gradient_accumulation_steps": training.gradient_accumulation,
+        "warmup_steps": training.warmup,
+        "weight_decay": training.weight_decay,
+        "bf16": bf16,
+        "seed": seed,
+        "eval_strategy": training.eval_strategy if evaluated else "no",
+        "eval_steps": training.eval_steps,
+        "save_total_limit": training.save_total_limit or 1,
+        "metric_for_best_model": best,
+        "greater_is_better": None if best is None else best != "loss",
+        "logging_steps": training.logging_steps,
+        "report_to": training.report_to,
+        **saves,
+    }
+
+
+def _scores(predictions: Any) -> dict[str, float]:
+    """Return the metrics of one evaluation; rows come in any order, logits and labels together."""
+    from curatekit.evaluate.classification import macro_f1, mcc
+
+    labels, n_classes = predictions.label_ids, predictions.predictions.shape[1]
+    predicted = predictions.predictions.argmax(1)
+    return {
+        "accuracy": float((predicted == labels).mean()),
+        "macro_f1": macro_f1(labels, predicted, n_classes),
+        "mcc": mcc(labels, predicted, n_classes),
+    }
+
+
+def _encoded(tokenizer: Any, inputs: Inputs, max_length: int, labels: Ints | None = None) -> list[dict[str, Any]]:
+    """Return one dictionary of token ids (and the label) for each row; rows cut at `max_length` are counted aloud."""
+    if not len(inputs[0]):
+        return []
+    cut = [[text[: max_length * _CHARS_PER_TOKEN] for text in column] for column in inputs]
+    encoded = tokenizer(*cut, truncation=True, max_length=max_length)
+    n_cut = sum(bool(encoding.overflowing) for encoding in encoded.encodings)
+    if n_cut:
+        note(
+            f"{n_cut} of {len(cut[0])} texts are longer than {max_length} tokens; the model sees their beginning only."
+        )
+    rows = [{name: values[row] for name, values in encoded.items()} for row in range(len(cut[0]))]
+    if labels is not None:
+        for row, label in zip(rows, labels, strict=True):
+            row["labels"] = int(label)
+    return rows
+
+
+def _max_length(tokenizer: Any, config: Any, asked: int | None) -> int:
+    limits = [
+        tokenizer.model_max_length,
+        getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length,
+    ]
+    limit = int(min(limits))
+    if asked is not None and asked > limit:
+        raise InputError(f"--max-length {asked} is more than the {limit} tokens that the model takes.")
+    return asked or min(limit, 256)
+
+
+def _check(inputs: Inputs, labels: Ints, classes: Sequence[str], what: str) -> None:
+    if len(inputs) not in (1, 2) or any(len(column) != len(labels) for column in inputs):
+        raise ValueError(f"{what} inputs must be one or two columns of {len(labels)} texts")
+    if not len(labels):
+        raise InputError(f"There is no {what} row. Give a file with labelled rows.")
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise InputError(f"A {what} row has no label of the {len(classes)} classes. Label it or leave it out.")
+
+
+def _check_training(training: Training, *, evaluated: bool) -> None:
+    if training.eval_strategy == "steps" and not training.eval_steps:
+        raise InputError("--eval-strategy steps needs --eval-steps.")
+    best, patience = training.metric_for_best_model, training.early_stopping_patience
+    if (best is not None or patience is not None) and (not evaluated or training.eval_strategy == "no"):
+        raise InputError("Keeping the best model or stopping early needs evaluations: give --eval FILE.")
+    if patience is not None and best is None:
+        raise InputError("--early-stopping-patience needs --metric-for-best-model: loss, accuracy, macro_f1 or mcc.")
+
+
+def _content(inputs: Inputs | None, labels: Ints | None) -> str | None:
+    """Return a hash of texts and labels in order."""
+    if inputs is None or labels is None:
+        return None
+    digest = hashlib.sha256(np.ascontiguousarray(labels, np.int64).tobytes())
+    for column in inputs:
+        for text in column:
+            encoded = text.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.hexdigest()
+
+
+def _prepare(folder: Path, run: Mapping[str, Any], resume: bool, overwrite: bool) -> bool:
+    """Make `folder` ready for this run; return True when it already holds the finished model of the same run."""
+    folder.mkdir(exist_ok=True)
+    record = folder / _RUN
+    if record.is_file() and not overwrite:
+        earlier = json.loads(record.read_text(encoding="utf-8"))
+        differs = [name for name in run if run[name] != earlier.get(name)]
+        if differs:
+            raise InputError(
+                f"{folder} holds another run: {', '.join(differs)} differ{'s' if len(differs) == 1 else ''}. "
+                "Choose another folder, or give --overwrite."
+            )
+        if resume:
+            return (folder / MARK).is_file()
+    elif not overwrite and any(folder.iterdir()):
+        raise InputError(
+            f"{folder} is not empty and was not made by finetune. Choose another folder, or give --overwrite."
+        )
+    (folder / MARK).unlink(missing_ok=True)
+    _remove_checkpoints(folder)
+    for stale in (*folder.glob("*.safetensors"), folder / "adapter_config.json"):
+        stale.unlink(missing_ok=True)
+    write_json(record, run)
+    return False
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    import shutil
+
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)

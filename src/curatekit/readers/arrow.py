@@ -1,0 +1,155 @@
+"""parquet, arrow, feather, ipc and Hugging Face folders, by pyarrow: it checks the pages' checksums, which polars does not."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from curatekit.errors import InputError
+from curatekit.readers.source import check_size
+from curatekit.readers.table import Table, counted
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_ADVICE = "Copy or write the file again."
+
+
+def read_parquet(data: bytes, path: str) -> Table:
+    """Return the table of parquet `data`, batch by batch, so that a bomb is stopped before it is unfolded.
+
+    Raises InputError when it is damaged, as far as its checksums can tell; NoSpace beyond the limits on unfolding.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        check_size(path, _unfolded(data), len(data))
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        return to_table(_within_limits(file.iter_batches(batch_size=1024), file.schema_arrow, len(data), path), path)
+    except (pa.ArrowException, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(f"{path} is damaged or no parquet file ({_first_line(error)}). {_ADVICE}") from error
+
+
+def _unfolded(data: bytes) -> int:
+    """Return the bytes of parquet `data`'s strings. polars counts them without copying those that repeat; pyarrow would."""
+    table = pl.scan_parquet(io.BytesIO(data))
+    schema = table.collect_schema()
+    lengths = [pl.col(name).str.len_bytes().cast(pl.Int64).sum() for name, kind in schema.items() if kind == pl.String]
+    return sum(table.select(lengths).collect(engine="streaming").row(0)) if lengths else 0
+
+
+def read_arrow(data: bytes, path: str) -> Table:
+    """Return the table of Arrow IPC `data`, in the file format (feather 2) or the stream format."""
+    return to_table(arrow_table(data, path), path)
+
+
+def arrow_table(data: bytes, path: str) -> pyarrow.Table:
+    """Return the Arrow table of IPC `data`; the errors are those of `read_parquet`."""
+    import pyarrow as pa
+
+    try:
+        if data.startswith(b"ARROW1"):
+            file = pa.ipc.open_file(pa.BufferReader(data))
+            batches: Iterable[Any] = map(file.get_batch, range(file.num_record_batches))
+            return _within_limits(batches, file.schema, len(data), path)
+        stream = pa.ipc.open_stream(pa.BufferReader(data))
+        return _within_limits(stream, stream.schema, len(data), path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is damaged or no Arrow file ({_first_line(error)}). {_ADVICE}") from error
+
+
+def _within_limits(batches: Iterable[Any], schema: Any, stored: int, path: str) -> pyarrow.Table:
+    import pyarrow as pa
+
+    kept, size = [], 0
+    for batch in batches:
+        size += batch.nbytes
+        check_size(path, size, stored)
+        kept.append(batch)
+    return pa.Table.from_batches(kept, schema)
+
+
+def to_table(table: pyarrow.Table, path: str) -> Table:
+    """Return the Arrow `table` as ours; the codes of a Hugging Face ClassLabel column become its names, -1 becomes null."""
+    if twice := next((name for name in table.column_names if table.column_names.count(name) > 1), None):
+        raise InputError(f"{path} has two columns named {twice!r}. Rename one of them.")
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    for column, classes in _class_labels(table.schema).items():
+        if column in frame.columns and frame[column].dtype.is_integer():
+            codes = frame[column]
+            names = dict(enumerate(classes)) | {-1: None}
+            if unknown := sorted(set(codes.drop_nulls().unique()) - set(names)):
+                raise InputError(
+                    f"{path}: column {column!r} has the code {unknown[0]}, but {len(classes)} class names."
+                )
+            frame = frame.with_columns(codes.replace_strict(names, default=None, return_dtype=pl.String))
+    return counted(frame)
+
+
+def _class_labels(schema: Any) -> dict[str, list[str]]:
+    stored = (schema.metadata or {}).get(b"huggingface")
+    if not stored:
+        return {}
+    features = json.loads(stored).get("info", {}).get("features", {})
+    return {
+        name: feature["names"]
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+    }
+
+
+def read_folder(folder: Path) -> Table:
+    """Return the table of a Hugging Face `save_to_disk` folder: its Arrow files in the order of state.json, then its indices.
+
+    Raises InputError naming the splits for the folder of a DatasetDict, and saying what is missing for any other folder.
+    """
+    import pyarrow as pa
+
+    if (folder / "dataset_dict.json").is_file():
+        splits = ", ".join(_json(folder / "dataset_dict.json").get("splits", []))
+        raise InputError(f"{folder} holds several splits: {splits}. Name one of them: {folder}/SPLIT")
+    if not (folder / "state.json").is_file():
+        raise InputError(
+            f"{folder} is a folder without a dataset: it has no state.json of Hugging Face's save_to_disk. Give a file instead."
+        )
+    state = _json(folder / "state.json")
+    table = pa.concat_tables(_parts(folder, state.get("_data_files")))
+    if state.get("_indices_data_files"):
+        table = table.take(pa.concat_tables(_parts(folder, state["_indices_data_files"]))["indices"])
+    return to_table(table, str(folder))
+
+
+def _parts(folder: Path, listed: Any) -> list[Any]:
+    names = [entry["filename"] for entry in listed or []]
+    if not names:
+        raise InputError(f"{folder}/state.json lists no data files. Save the dataset again with save_to_disk.")
+    parts = []
+    for name in names:
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise InputError(
+                f"{folder}/state.json lists {name!r}, which is not a file in that folder. Copy the folder again."
+            )
+        parts.append(arrow_table(path.read_bytes(), str(path)))
+    return parts
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}). Copy the folder again.") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} is no JSON object. Copy the folder again.")
+    return value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

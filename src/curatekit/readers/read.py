@@ -1,0 +1,208 @@
+"""From a table to a dataset: the columns chosen, the rows that cannot be used refused or set aside, the labels coded."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from curatekit.arrays import Ints, Strings
+from curatekit.dataset import SET_ASIDE, Columns, Dataset, content_ids, encode
+from curatekit.errors import InputError
+from curatekit.readers.columns import choose_columns
+from curatekit.readers.table import Table
+from curatekit.readers.tables import read_source
+from curatekit.reporting import note
+
+MAX_TEXT = 1 << 20  # bytes; longer is a file that slipped into a cell, and tokenising it takes seconds a row
+SHOWN = 5
+_PLACEHOLDERS = frozenset(["nan", "na", "n/a", "null", "none"])
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+
+
+class Bad(NamedTuple):
+    """A row that cannot be used."""
+
+    row: int
+    id: str | None
+    reason: str
+
+
+def read_dataset(
+    source: str | Path,
+    text: Sequence[str] | str = (),
+    label: str | None = None,
+    id: str | None = None,
+    *,
+    labels: Literal["required", "optional", "none"] = "required",
+    on_bad_row: Literal["fail", "skip"] = "fail",
+    limit: int | None = None,
+    classes: Iterable[str] | None = None,
+    normalise_labels: bool = False,
+) -> Dataset:
+    """Return the dataset in `source`: csv, tsv, jsonl, parquet, arrow, a save_to_disk folder, hf://..., "-" (jsonl on stdin).
+
+    text, label, id   columns; two texts for pairs. Those left out are guessed where the guess is certain, through `note`.
+    labels            "required": a row without label is bad; "optional": its label is -1; "none": no label is read
+    on_bad_row        "fail": any bad row is an error; "skip": bad rows are in `set_aside`. Bad are rows that cannot be
+                      parsed, texts that are empty, hold a NUL or exceed MAX_TEXT bytes, missing labels, repeated ids
+    limit             only the first so many usable rows
+    classes           the classes to code the labels into; by default the labels that occur, sorted
+    normalise_labels  labels that differ by case or spaces alone become the commonest spelling; else they are an error
+
+    Labels and ids are strings whatever they look like. Raises InputError naming file, row and column; NoSpace on a bomb.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"A limit of {limit} rows leaves nothing to work on. Give 1 or more.")
+    table, path, sha256 = read_source(source)
+    columns = choose_columns(table.frame, path, (text,) if isinstance(text, str) else tuple(text), label, id, labels)
+    texts = [table.strings(name) for name in columns.text]
+    given = table.strings(columns.label) if columns.label else None
+    if given is not None:
+        given = given.set(given.str.strip_chars() == "", None)
+    given_ids = table.strings(columns.id) if columns.id else None
+
+    reasons = _reasons(table, columns, texts, given, given_ids, labels == "required")
+    usable = np.flatnonzero(reasons.is_null().to_numpy())[:limit]
+    last = table.numbers[usable[-1]] if limit is not None and len(usable) == limit else np.inf
+    bad = sorted(
+        [Bad(row, None, reason) for row, reason in table.broken if row <= last]
+        + [
+            Bad(int(table.numbers[row]), given_ids[row] if given_ids is not None else None, reasons[row])
+            for row in np.flatnonzero(reasons.is_not_null().to_numpy()).tolist()
+            if table.numbers[row] <= last
+        ]
+    )
+    if bad and on_bad_row == "fail":
+        raise InputError(_refusal(path, table, bad, len(usable)))
+    if not len(usable):
+        raise InputError(f"{path} has no usable row: {_told(table.unit, bad)}.")
+    if bad:
+        note(f"{path}: {len(bad)} of {len(bad) + len(usable)} rows set aside: {_told(table.unit, bad)}.")
+
+    rows = pl.Series(usable)
+    inputs = tuple(tuple(column.gather(rows).to_list()) for column in texts)
+    names = given.gather(rows).to_list() if given is not None else [None] * len(usable)
+    numbers = table.numbers[usable]
+    names = _agreed(names, numbers, path, table.unit, columns.label, normalise_labels)
+    coded = encode(names)
+    dataset = Dataset(
+        frame=table.frame[usable],
+        ids=content_ids(inputs) if given_ids is None else _objects(given_ids.gather(rows)),
+        inputs=inputs,
+        labels=coded.labels,
+        classes=coded.classes,
+        columns=columns,
+        path=path,
+        sha256=sha256,
+        set_aside=pl.DataFrame(bad, schema=SET_ASIDE, orient="row"),
+    )
+    if columns.label and labels == "optional" and (missing := int((dataset.labels < 0).sum())):
+        note(f"{path}: {missing} of {len(dataset)} rows have no label in column {columns.label!r}.")
+    return dataset if classes is None else dataset.with_classes(classes)
+
+
+def _reasons(
+    table: Table,
+    columns: Columns,
+    texts: list[pl.Series],
+    labels: pl.Series | None,
+    ids: pl.Series | None,
+    required: bool,
+) -> pl.Series:
+    """Return (n,) why each row cannot be used, null where it can; the first reason counts."""
+    frame = pl.DataFrame({f"text{side}": column for side, column in enumerate(texts)})
+    checks = []
+    for side, name in enumerate(columns.text):
+        cell = pl.col(f"text{side}")
+        checks += [
+            (cell.is_null() | (cell.str.strip_chars() == ""), pl.lit(f"column {name!r} is empty")),
+            (cell.str.contains("\0", literal=True), pl.lit(f"column {name!r} holds a NUL byte")),
+            (
+                cell.str.len_bytes() > MAX_TEXT,
+                pl.format(
+                    f"column {{}} holds {{}} bytes, more than {MAX_TEXT}", pl.lit(repr(name)), cell.str.len_bytes()
+                ),
+            ),
+        ]
+    if labels is not None:
+        frame = frame.with_columns(labels.alias("label"))
+        cell = pl.col("label")
+        if required:
+            checks.append((cell.is_null(), pl.lit(f"column {columns.label!r} has no label")))
+        checks.append((cell.str.contains("\0", literal=True), pl.lit(f"column {columns.label!r} holds a NUL byte")))
+    if ids is not None:
+        first = pl.Series(table.numbers).cast(pl.String)
+        frame = frame.with_columns(ids.alias("id"), first.alias("number"))
+        cell = pl.col("id")
+        checks += [
+            (cell.is_null() | (cell == ""), pl.lit(f"column {columns.id!r} has no id")),
+            (cell.str.contains("\0", literal=True), pl.lit(f"column {columns.id!r} holds a NUL byte")),
+            (
+                ~cell.is_first_distinct(),
+                pl.format(f"the id {{}} is that of {table.unit} {{}}", cell, pl.col("number").first().over("id")),
+            ),
+        ]
+    return frame.select(pl.coalesce(pl.when(wrong).then(reason) for wrong, reason in checks)).to_series()
+
+
+def _refusal(path: str, table: Table, bad: list[Bad], usable: int) -> str:
+    rows = f"{len(bad)} of {len(bad) + usable} rows cannot be used"
+    return f"{path}: {rows}: {_told(table.unit, bad)}. Correct them, or set them aside with --on-bad-row skip."
+
+
+def _told(unit: str, bad: list[Bad]) -> str:
+    more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    return "; ".join(f"{unit} {row}: {reason}" for row, _, reason in bad[:SHOWN]) + more
+
+
+def _agreed(
+    names: list[str | None], numbers: Ints, path: str, unit: str, column: str | None, normalise: bool
+) -> list[str | None]:
+    """Return the labels with one spelling each. Raises InputError naming two spellings and their rows, unless told to merge."""
+    counts = Counter(name for name in names if name is not None)
+    spellings: dict[str, list[str]] = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        spellings.setdefault(_folded(name), []).append(name)
+    if normalise:
+        changed = {name: group[0].strip() for group in spellings.values() for name in group if name != group[0].strip()}
+        for old, new in changed.items():
+            note(f"{path}: label {old!r} ({counts[old]} rows) is read as {new!r}.")
+        return [None if name is None else changed.get(name, name) for name in names]
+    for first, *others in spellings.values():
+        if others:
+            where = [
+                f"{name!r} ({unit} {numbers[names.index(name)]}, {counts[name]} rows)" for name in (first, others[0])
+            ]
+            raise InputError(
+                f"{path}: two labels in column {column!r} differ by case or spaces alone: {' and '.join(where)}. "
+                "Correct them, or merge such labels with --normalise-labels."
+            )
+    if placeholders := [name for name in counts if name.casefold() in _PLACEHOLDERS]:
+        note(f"{path}: kept as labels, though they may stand for none: {', '.join(map(repr, sorted(placeholders)))}.")
+    for group in _same_number(counts):
+        note(f"{path}: kept as different labels, though the same number: {', '.join(map(repr, group))}.")
+    return names
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _same_number(names: Iterable[str]) -> list[list[str]]:
+    groups: dict[float, list[str]] = {}
+    for name in sorted(names):
+        if _NUMBER.fullmatch(name):
+            groups.setdefault(float(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _objects(series: pl.Series) -> Strings:
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    return values

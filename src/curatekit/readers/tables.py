@@ -1,0 +1,95 @@
+"""From any source to its table: by suffix, folder, hub address, or standard input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from curatekit.errors import InputError
+from curatekit.files import sha256_file
+from curatekit.readers.arrow import read_arrow, read_folder, read_parquet
+from curatekit.readers.delimited import read_csv, read_tsv
+from curatekit.readers.hub import PREFIX, read_hub
+from curatekit.readers.json_lines import read_jsonl
+from curatekit.readers.source import COMPRESSED, decompress, read_bytes, read_stdin
+from curatekit.readers.table import Table
+
+STDIN = "-"
+PARSERS: dict[str, Callable[[bytes, str], Table]] = {
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
+    ".ipc": read_arrow,
+}
+
+
+class Source(NamedTuple):
+    """A table, what to call the place it came from, and the SHA-256 of what was read there."""
+
+    table: Table
+    path: str
+    sha256: str
+
+
+def read_source(source: str | Path) -> Source:
+    """Return the table of a file, a save_to_disk folder, hf://owner/name[/config]:split, or "-" (jsonl on standard input).
+
+    Raises InputError when there is no such thing, or it is of no kind in PARSERS, or it has no row and no broken row.
+    """
+    address = str(source)
+    path = Path(source)
+    if address == STDIN:
+        data = read_stdin()
+        found = Source(read_jsonl(data, "standard input"), "standard input", _sha256(data))
+    elif address.startswith(PREFIX):
+        table = read_hub(address)
+        found = Source(table, address, _sha256(table.frame.write_ipc(None).getvalue()))
+    elif path.is_dir():
+        found = Source(read_folder(path), address, sha256_file(path))
+    else:
+        parser, compression = _format(path)
+        data = read_bytes(path)
+        found = Source(parser(decompress(data, compression, address), address), address, _sha256(data))
+    if not found.table.frame.height and not found.table.broken:
+        raise InputError(f"{found.path} has a header and no rows. Give a file with at least one row.")
+    return found
+
+
+def read_frame(source: str | Path) -> pl.DataFrame:
+    """Return all the columns of `source` as they are. Raises InputError naming the first row that cannot be read."""
+    table, path, _ = read_source(source)
+    if table.broken:
+        first = table.broken[0]
+        raise InputError(f"{path}, {table.unit} {first.number}: {first.reason}. Correct it.")
+    return table.frame
+
+
+def _format(path: Path) -> tuple[Callable[[bytes, str], Table], str]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSED else ""
+    if not path.exists():
+        raise InputError(f"{path} does not exist.{_neighbour(path)}")
+    if not suffixes or suffixes[-1] not in PARSERS:
+        known = ", ".join(PARSERS)
+        raise InputError(
+            f"{path}: the format is told by the suffix, and this is none of {known} (also with .gz or .zst)."
+        )
+    return PARSERS[suffixes[-1]], compression
+
+
+def _neighbour(path: Path) -> str:
+    from curatekit.errors import nearest_name
+
+    return nearest_name(path.name, [file.name for file in path.parent.iterdir()]) if path.parent.is_dir() else ""
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,91 @@
+"""The probe's features: every hidden layer of the encoder, and TF-IDF, as one dense matrix.
+
+The mean-pooled hidden states of all layers say far more than the last embedding alone, and one forward pass gives
+them all; words say what pooling blurs. Both parts are reduced by a principal component analysis. Nothing here reads
+a label, so features fitted on all rows of a dataset cannot carry a label from a held-out fold into the training: the
+cross-fit fits them once. For a separate evaluation file they are fitted on the training file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from curatekit.arrays import Floats
+
+LAYER_DIMENSIONS = 512
+WORD_DIMENSIONS = 256
+_CHUNK = 4096  # rows held in float32 at once
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A fitted map from (layers, texts) to features; the mean squared norm of each of its two parts is about 1."""
+
+    mean: Floats  # (L,)
+    projection: Floats  # (L, d): standardises, then rotates to the leading principal components
+    vectorizer: Any | None  # sklearn's TfidfVectorizer, or None where no word occurs twice
+    word_projection: Floats  # (vocabulary, w)
+
+    @property
+    def dimension(self) -> int:
+        return self.projection.shape[1] + self.word_projection.shape[1]
+
+    def transform(self, layers: Floats, texts: Sequence[str]) -> Floats:
+        """Return the features (n, dimension) float32 of n rows, layers (n, L) beside their texts."""
+        d = self.projection.shape[1]
+        features = np.empty((len(layers), self.dimension), np.float32)
+        for start in range(0, len(layers), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            features[rows, :d] = (layers[rows].astype(np.float32) - self.mean) @ self.projection
+        if self.vectorizer is not None:
+            features[:, d:] = self.vectorizer.transform(texts) @ self.word_projection
+        return features
+
+
+def fit_features(layers: Floats, texts: Sequence[str], *, seed: int = 0) -> FeatureMap:
+    """Return the feature map fitted on n rows: layers (n, L) pooled hidden states, texts (n,). Reads no labels."""
+    mean, projection = _principal_components(layers, LAYER_DIMENSIONS)
+    vectorizer, word_projection = _fit_words(texts, WORD_DIMENSIONS, seed)
+    return FeatureMap(mean, projection, vectorizer, word_projection)
+
+
+def _principal_components(layers: Floats, d: int) -> tuple[Floats, Floats]:
+    """Return the mean, and the projection of the standardised columns on their leading principal components."""
+    n, width = layers.shape
+    mean = np.zeros(width)
+    second = np.zeros((width, width))
+    for start in range(0, n, _CHUNK):
+        chunk = layers[start : start + _CHUNK].astype(np.float32)
+        mean += chunk.sum(axis=0, dtype=np.float64)
+        second += chunk.T @ chunk
+    mean /= n
+    covariance = second / n - np.outer(mean, mean)
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+    scale = np.divide(
+        1, deviation, out=np.zeros(width), where=deviation > 1e-6
+    )  # a constant column says nothing
+    correlation = covariance * scale[:, None] * scale
+    _, vectors = np.linalg.eigh(correlation.astype(np.float32))
+    leading = vectors[:, ::-1][:, : min(d, n, width)] / np.sqrt(width)  # rows of mean squared norm 1
+    return mean.astype(np.float32), (scale[:, None] * leading).astype(np.float32)
+
+
+def _fit_words(texts: Sequence[str], w: int, seed: int) -> tuple[Any | None, Floats]:
+    """Return a vectorizer of words and pairs of words that occur in two rows or more, and its leading components."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.utils.extmath import randomized_svd
+
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32, token_pattern=r"(?u)\w+|[^\w\s]"
+    )
+    try:
+        words = vectorizer.fit_transform(texts)
+    except ValueError:  # sklearn's way to say that the vocabulary is empty
+        return None, np.zeros((0, 0), np.float32)
+    rank = min(w, *words.shape)
+    _, _, components = randomized_svd(words, rank, n_iter=2, random_state=seed)
+    return vectorizer, components.T.astype(np.float32)

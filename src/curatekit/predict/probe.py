@@ -1,0 +1,204 @@
+"""The family `probe`: multinomial logistic regression on frozen features, one temperature.
+
+Our own L-BFGS loop around the same objective as sklearn's LogisticRegression, because it is several times faster
+here: the variables are scaled by the diagonal of a bound on the Hessian, which decorrelated features make a good
+preconditioner (12 iterations where sklearn's lbfgs takes 80 to 150), and it starts warm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curatekit.arrays import Floats, Ints
+from curatekit.errors import InputError
+
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""The values of C that inner cross-validation tries, strongest regularisation first."""
+
+_INNER_FOLDS = 5
+_HELD_OUT = 2000  # inner folds are fitted until this many rows have been held out
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fitted probe: p(k | x) = softmax((x · coef_k + intercept_k) / temperature)."""
+
+    coef: Floats  # (K, p)
+    intercept: Floats  # (K,)
+    temperature: float
+    C: float
+
+    def logits(self, features: Floats) -> Floats:
+        """Return the logits (n, K) before the temperature."""
+        return (features @ self.coef.T.astype(np.float32) + self.intercept.astype(np.float32)).astype(
+            np.float64
+        )
+
+    def pred_probs(self, features: Floats) -> Floats:
+        """Return the calibrated probabilities (n, K)."""
+        return softmax(self.logits(features) / self.temperature)
+
+
+def fit_probe(
+    features: Floats,
+    labels: Ints,
+    n_classes: int,
+    *,
+    C: float | str = "auto",
+    seed: int = 0,
+    weights: Floats | None = None,
+    groups: Ints | None = None,
+    start: Probe | None = None,
+) -> Probe:
+    """Return the probe that minimises C Σ_i w_i · −ln p(y_i | x_i) + ½‖coef‖², as sklearn's LogisticRegression does.
+
+    features (n, p) float32, labels (n,) below n_classes, weights (n,) or None for ones. With C="auto", C is chosen
+    by inner cross-validation (rows of one group stay together) and the temperature minimises the log loss of the
+    held-out rows; with a number, that C and temperature 1. `start` is a probe of the same shape to begin from.
+    Raises InputError when the labels are of one class. Bishop (2006), PRML, section 4.3.4; Guo et al. (2017) for the
+    temperature.
+    """
+    labels = np.asarray(labels)
+    if len(np.unique(labels)) < 2:
+        raise InputError("The probe needs rows of two classes or more. Give data with at least two labels.")
+    weight = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
+    features = np.ascontiguousarray(features, np.float32)
+    theta = _theta(start, features.shape[1], n_classes)
+    temperature = 1.0
+    if C == "auto":
+        C, temperature, theta = _chosen(features, labels, n_classes, weight, seed, groups)
+    theta = _minimise(features, labels, n_classes, float(C), weight, theta)
+    return Probe(np.ascontiguousarray(theta[:-1].T), theta[-1].copy(), temperature, float(C))
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return exp(logits) normalised to sum 1 along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def log_loss(labels: Ints, logits: Floats, weights: Floats | None = None) -> float:
+    """Return the mean of −ln softmax(logits)[label], in nats."""
+    top = logits.max(axis=1)
+    loss = top + np.log(np.exp(logits - top[:, None]).sum(axis=1)) - logits[np.arange(len(labels)), labels]
+    return float(np.average(loss, weights=weights))
+
+
+def fit_temperature(labels: Ints, logits: Floats, weights: Floats | None = None) -> float:
+    """Return the T in [0.05, 20] that minimises the log loss of logits / T (Guo et al. 2017)."""
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda log_t: log_loss(labels, logits / np.exp(log_t), weights),
+        bounds=(-3, 3), method="bounded", options={"xatol": 1e-4},
+    )  # fmt: skip
+    return float(np.exp(found.x))
+
+
+def _theta(start: Probe | None, p: int, n_classes: int) -> Floats | None:
+    if start is None:
+        return None
+    if start.coef.shape != (n_classes, p):
+        raise InputError(f"The probe to start from has shape {start.coef.shape}, not {(n_classes, p)}.")
+    return np.vstack([start.coef.T, start.intercept])
+
+
+def _chosen(
+    features: Floats, labels: Ints, n_classes: int, weights: Floats, seed: int, groups: Ints | None
+) -> tuple[float, float, Floats | None]:
+    """Return C, the temperature, and coefficients to start from, by inner cross-validation."""
+    from curatekit.predict.folding import stratified_folds
+
+    units = np.arange(len(labels)) if groups is None else groups
+    inner = stratified_folds(labels, units, min(_INNER_FOLDS, len(np.unique(units))), seed)
+    held_out: list[Ints] = []
+    losses = np.zeros(len(STRENGTHS))
+    logits: list[list[Floats]] = [[] for _ in STRENGTHS]
+    thetas: list[Floats | None] = [None] * len(STRENGTHS)
+    tried = len(STRENGTHS)
+    for fold in range(inner.max() + 1):
+        test = np.flatnonzero(inner == fold)
+        train = np.flatnonzero(inner != fold)
+        if len(np.unique(labels[train])) < 2 or not len(test):
+            continue
+        held_out.append(test)
+        x_train, x_test = features[train], features[test]
+        theta: Floats | None = None
+        for i in range(tried):
+            theta = _minimise(
+                x_train,
+                labels[train],
+                n_classes,
+                STRENGTHS[i],
+                weights[train],
+                thetas[i] if theta is None else theta,
+            )
+            thetas[i] = theta
+            logits[i].append(
+                (x_test @ theta[:-1].astype(np.float32) + theta[-1].astype(np.float32)).astype(np.float64)
+            )
+            losses[i] = log_loss(
+                labels[np.concatenate(held_out)], np.vstack(logits[i]), weights[np.concatenate(held_out)]
+            )
+            if len(held_out) == 1 and i >= 1 and losses[i] > losses[i - 1]:
+                tried = i + 1  # the loss has turned: weaker regularisation only loses more
+                break
+        if sum(map(len, held_out)) >= _HELD_OUT:
+            break
+    if not held_out:
+        return 1.0, 1.0, None
+    best = int(losses[:tried].argmin())
+    rows = np.concatenate(held_out)
+    return (
+        STRENGTHS[best],
+        fit_temperature(labels[rows], np.vstack(logits[best]), weights[rows]),
+        thetas[best],
+    )
+
+
+def _minimise(
+    features: Floats, labels: Ints, n_classes: int, C: float, weights: Floats, start: Floats | None
+) -> Floats:
+    """Return the minimiser (p + 1, K), the intercepts last."""
+    from scipy.optimize import minimize
+
+    n, p = features.shape
+    total = weights.sum()
+    one_hot = np.zeros((n, n_classes), np.float32)
+    one_hot[np.arange(n), labels] = 1
+    prior = np.clip(weights @ one_hot / total, 1e-6, 1 - 1e-6)
+    w = (weights / total).astype(np.float32)
+    # sklearn fits two classes with one weight vector, whose norm is the difference of ours: half the penalty.
+    ridge = (2.0 if n_classes == 2 else 1.0) / (C * total)
+    curvature = prior * (1 - prior)
+    second = np.einsum("ij,ij,i->j", features, features, w, optimize=True).astype(np.float64)
+    scale = np.vstack([1 / np.sqrt(ridge + second[:, None] * curvature), 1 / np.sqrt(curvature)])
+
+    def loss(v: Floats) -> tuple[float, Floats]:
+        theta = v.reshape(p + 1, n_classes) * scale
+        logits = features @ theta[:-1].astype(np.float32) + theta[-1].astype(np.float32)
+        logits -= logits.max(axis=1, keepdims=True)
+        given = logits[np.arange(n), labels]
+        np.exp(logits, out=logits)
+        sums = logits.sum(axis=1)
+        value = float(np.dot(w, np.log(sums) - given)) + 0.5 * ridge * float((theta[:-1] ** 2).sum())
+        logits /= sums[:, None]
+        logits -= one_hot
+        logits *= w[:, None]
+        gradient = np.empty_like(theta)
+        gradient[:-1] = features.T @ logits
+        gradient[:-1] += ridge * theta[:-1]
+        gradient[-1] = logits.sum(axis=0, dtype=np.float64)
+        return value, (gradient * scale).ravel()
+
+    if start is None:
+        start = np.zeros((p + 1, n_classes))
+        start[-1] = np.log(prior) - np.log(prior).mean()
+    found = minimize(
+        loss, (start / scale).ravel(), jac=True, method="L-BFGS-B",
+        options={"maxiter": 500, "maxcor": 10, "ftol": 1e-6, "gtol": 1e-5},
+    )  # fmt: skip
+    solution: Floats = found.x.reshape(p + 1, n_classes) * scale
+    return solution

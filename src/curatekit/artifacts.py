@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curatekit.errors import InputError, nearest_name
+from curatekit.run import plain
 
 if TYPE_CHECKING:
     from curatekit.arrays import Floats, Ints, Strings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from curatekit.index import Neighbours
     from curatekit.predict.crossfit import Predictions
 
+_PREDICTED = ("pred_probs", "null_probs", "folds", "unscorable")
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -63,7 +66,7 @@ class Artifacts:
         """
         arguments = dict(given)
         for name, parameter in inspect.signature(method).parameters.items():
-            if name in arguments:
+            if name in arguments or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             if name in ARTIFACTS:
                 arguments[name] = getattr(self, name)
@@ -134,11 +137,13 @@ class Artifacts:
 
         def compute() -> dict[str, Any]:
             found = nearest(self.embeddings, self.settings.neighbours, seed=self.settings.seed)
-            return {"rows": found.rows, "similarity": found.similarity, "recall": np.array([found.recall])}
+            how = np.array([found.recall, found.method == "exact"])
+            return {"rows": found.rows, "similarity": found.similarity, "how": how}
 
         key = {"content": self.content_key, "k": self.settings.neighbours, "seed": self.settings.seed}
         arrays = self.cache.arrays("neighbours", key, compute)
-        return Neighbours(arrays["rows"], arrays["similarity"], float(arrays["recall"][0]))
+        recall, exact = arrays["how"]
+        return Neighbours(arrays["rows"], arrays["similarity"], float(recall), "exact" if exact else "approximate")
 
     @cached_property
     def groups(self) -> Strings | None:
@@ -156,10 +161,30 @@ class Artifacts:
 
     @cached_property
     def predictions(self) -> Predictions:
-        from curatekit import registry
+        from curatekit import __version__, registry
+        from curatekit.predict.crossfit import Predictions
 
         family = registry.load("families", self.settings.family)
-        return self.call(family)  # type: ignore[no-any-return]
+
+        def compute() -> dict[str, Any]:
+            made: Predictions = self.call(family)
+            details = np.frombuffer(json.dumps(plain(made.details)).encode(), np.uint8)
+            return {name: np.asarray(getattr(made, name)) for name in _PREDICTED} | {"details": details}
+
+        settings = self.settings
+        key = {
+            "content": self.content_key,
+            "groups": hashlib.sha256("\0".join(map(str, self.groups)).encode()).hexdigest()
+            if self.groups is not None
+            else None,
+            "family": settings.family,
+            "folds": settings.folds,
+            "seed": settings.seed,
+            "version": __version__,
+        }
+        arrays = self.cache.arrays("predictions", key, compute)
+        details = json.loads(arrays["details"].tobytes())
+        return Predictions(**{name: arrays[name] for name in _PREDICTED}, family=settings.family, details=details)
 
     @property
     def pred_probs(self) -> Floats:

@@ -1,0 +1,93 @@
+"""The frame of every command: exit codes, what goes where, Ctrl-C, and the shared options."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from curatekit.errors import InputError, NoSpace
+from curatekit.reporting import note, step
+from curatekit.run import read_manifest
+from curatekit_cli._options import DataOptions, data_options, seed_option
+from curatekit_cli._print import shown, table
+from curatekit_cli._session import session
+
+
+def command(error: BaseException | None) -> click.Command:
+    @click.command("try")
+    @click.option("-o", "output", type=click.Path(path_type=Path), default="out.txt")
+    def body(output: Path) -> None:
+        with session(output) as run:
+            note("a decision")
+            with step("working", 3) as advance:
+                advance(3)
+            if error:
+                raise error
+            output.write_text("done")
+            run.output(output)
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (None, 0, ""),
+        (InputError("What, where. What to do."), 2, "curate try: What, where. What to do."),
+        (NoSpace("Full."), 12, "curate try: Full."),
+        (OSError(errno.ENOSPC, "no"), 12, "no space left"),
+        (MemoryError(), 12, "out of memory"),
+        (KeyboardInterrupt(), 130, "To go on: curate"),
+    ],
+)
+def test_faults_that_we_foresaw(
+    error: BaseException | None, code: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command(error))
+    assert result.exit_code == code
+    assert says in result.stderr
+    assert "note: a decision" in result.stderr
+    assert result.stdout == ""
+    manifest = read_manifest(tmp_path / "out.txt")
+    if error:
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert manifest is not None
+        assert manifest["notes"] == ["a decision"]
+
+
+def test_a_fault_of_ours_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(CliRunner().invoke(command(ZeroDivisionError())).exception, ZeroDivisionError)
+
+
+def test_shared_options_arrive_as_one_value() -> None:
+    seen: list[object] = []
+
+    @click.command()
+    @data_options
+    @seed_option
+    def body(data_options: DataOptions, seed: int) -> None:
+        seen.extend([data_options, seed])
+
+    CliRunner().invoke(body, ["--text", "a", "--text", "b", "--label", "y", "--limit", "5", "--seed", "3"])
+    assert seen == [DataOptions(("a", "b"), "y", None, "fail", False, 5), 3]
+
+
+def test_text_from_data_cannot_drive_the_terminal() -> None:
+    assert shown("a\x1b[31mred\nb\u202ec\0") == "a\\u001b[31mred b\\u202ec\\u0000"
+    assert shown("x" * 100, 10) == "x" * 9 + "…"
+
+
+def test_a_table_is_aligned() -> None:
+    assert table(["name", "n", "rate"], [["a", 1000, 0.5], ["bb", 2, None]]) == [
+        "name      n   rate",
+        "a     1,000  0.500",
+        "bb        2",
+    ]
+    assert table(["name"], []) == ["name"]

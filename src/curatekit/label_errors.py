@@ -1,0 +1,184 @@
+"""Probable label errors: every row ranked by how doubtful its label is, with a suggestion, reasons and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from curatekit.arrays import Floats, Ints, Strings
+from curatekit.errors import InputError
+from curatekit.scores.checks import check_pred_probs
+from curatekit.scores.combined import combined_probs, directed_confidence
+from curatekit.scores.confident_learning import confident_joint, label_issues, noise_matrix
+from curatekit.scores.knn_agreement import knn_probs
+from curatekit.scores.self_confidence import given_probs
+
+if TYPE_CHECKING:
+    from curatekit.index import Neighbours
+
+CAUTION = (
+    "No count is trustworthy before rows are reviewed: on human noise confident learning may find half of the errors, "
+    "and argmax may count twice as many. Trust the order, review from the top, and stop where the labels are right."
+)
+
+
+class Confusion(NamedTuple):
+    """How many issues bear `given_label` and look like `suggested_label`."""
+
+    given_label: str
+    suggested_label: str
+    n: int
+    share_of_given: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the issues add up to; matrices are by class in the order of `classes`."""
+
+    n: int
+    score: str
+    family: str
+    n_issues: int
+    """Rows marked is_issue: as many of the most doubtful as confident learning counts in the combined probabilities."""
+    issue_share: float
+    n_argmax: int
+    """Rows whose most probable class by the combined probabilities is not the given one: the other usual count."""
+    n_cleanlab: int
+    """Rows that cleanlab 2.9's find_label_issues flags, from the family's probabilities alone."""
+    caution: str
+    classes: tuple[str, ...]
+    confident_joint: Ints
+    """(K, K): rows of given label i that are confidently of class j, scaled to the label counts."""
+    noise_matrix: Floats
+    """(K, K): P(given = i | true = j), estimated; columns sum to 1."""
+    confusions: tuple[Confusion, ...]
+
+
+@dataclass(frozen=True)
+class LabelErrors:
+    """The rows, most doubtful first, and their summary."""
+
+    issues: pl.DataFrame
+    summary: Summary
+
+
+def find_label_errors(
+    labels: Ints,
+    pred_probs: Floats,
+    neighbours: Neighbours | None = None,
+    *,
+    scores: Floats | None = None,
+    score: str = "combined",
+    family: str = "given",
+    classes: Sequence[str] | None = None,
+    ids: Strings | Sequence[str] | None = None,
+    texts: Sequence[str] | None = None,
+) -> LabelErrors:
+    """Return all n rows ranked by `scores`, low and doubtful first (ties by row), and the summary.
+
+    labels      (n,) integers below K
+    pred_probs  (n, K) out-of-sample probabilities
+    neighbours  (n, k) nearest rows; without them, the probabilities alone decide
+    scores      (n,) of any score; the default is `combined`. `score` and `family` are their names, for the summary
+    classes     K names; ids and texts, n of each. The defaults are the numbers, and no text
+
+    The suggested label is the most probable one by the combined probabilities. As many rows are issues as confident
+    learning finds in those probabilities (cleanlab's rule), but the most doubtful ones by the score: the rule counts
+    better than it chooses. With 10 % flips on Banking77, F1 0.94 where its own rows give 0.83 and argmax 0.75; with
+    the votes of single annotators on Davidson, 0.61, 0.58 and 0.57.
+
+    Columns: id, text, given_label, suggested_label, score, is_issue, reasons, self_confidence, knn_agreement,
+    suggested_probability. Numbers are rounded to six decimals. Raises InputError for arrays that do not fit.
+    """
+    check_pred_probs(labels, pred_probs)
+    n, n_classes = pred_probs.shape
+    names = np.array([str(name) for name in (classes if classes is not None else range(n_classes))], dtype=object)
+    _check_length("classes", names, n_classes)
+    probs = pred_probs if neighbours is None else combined_probs(labels, pred_probs, neighbours)
+    doubt = directed_confidence(labels, probs) if scores is None else np.asarray(scores, dtype=np.float64)
+    _check_length("scores", doubt, n)
+    if not np.isfinite(doubt).all():
+        raise InputError(f"row {int(np.isfinite(doubt).argmin())} has no finite score. Choose another score.")
+    suggested = probs.argmax(axis=1)
+    order = np.argsort(doubt, kind="stable")
+    n_confident = int(label_issues(labels, probs).sum())
+    is_issue = np.zeros(n, dtype=bool)
+    is_issue[order[:n_confident]] = True
+    is_issue &= suggested != labels
+    agreement = None if neighbours is None else given_probs(labels, knn_probs(labels, neighbours, n_classes))
+    issues = pl.DataFrame(
+        {
+            "id": _strings("ids", ids if ids is not None else range(n), n),
+            "text": _strings("texts", texts, n) if texts is not None else pl.Series([None] * n, dtype=pl.String),
+            "given_label": pl.Series(names[labels], dtype=pl.String),
+            "suggested_label": pl.Series(names[suggested], dtype=pl.String),
+            "score": np.round(doubt, 6),
+            "is_issue": is_issue,
+            "reasons": _reasons(labels, suggested, pred_probs, neighbours, names),
+            "self_confidence": np.round(given_probs(labels, pred_probs), 6),
+            "knn_agreement": pl.Series([None] * n, dtype=pl.Float64) if agreement is None else np.round(agreement, 6),
+            "suggested_probability": np.round(probs[np.arange(n), suggested], 6),
+        }
+    )
+    joint = confident_joint(labels, probs)
+    summary = Summary(
+        n=n,
+        score=score,
+        family=family,
+        n_issues=int(is_issue.sum()),
+        issue_share=float(is_issue.mean()),
+        n_argmax=int((suggested != labels).sum()),
+        n_cleanlab=int(label_issues(labels, pred_probs).sum()),
+        caution=CAUTION,
+        classes=tuple(names),
+        confident_joint=joint,
+        noise_matrix=noise_matrix(joint),
+        confusions=_confusions(labels, suggested, is_issue, names),
+    )
+    return LabelErrors(issues[order], summary)
+
+
+def _reasons(
+    labels: Ints, suggested: Ints, pred_probs: Floats, neighbours: Neighbours | None, names: Strings
+) -> list[str]:
+    """Return what speaks for and against each given label, in words."""
+    rows = np.arange(len(labels))
+    own, other = pred_probs[rows, labels].tolist(), pred_probs[rows, suggested].tolist()
+    words = [
+        f"p({names[g]}) = {p:.2f}" if g == s else f"p({names[g]}) = {p:.2f}, p({names[s]}) = {q:.2f}"
+        for g, s, p, q in zip(labels.tolist(), suggested.tolist(), own, other, strict=True)
+    ]
+    if neighbours is None:
+        return words
+    said = knn_probs(labels, neighbours, pred_probs.shape[1]).argmax(axis=1)
+    votes = (labels[neighbours.rows] == said[:, None]).sum(axis=1)
+    k = neighbours.rows.shape[1]
+    return [
+        f"{word}; {v} of {k} neighbours {'agree' if c == g else f'say {names[c]}'}"
+        for word, v, c, g in zip(words, votes.tolist(), said.tolist(), labels.tolist(), strict=True)
+    ]
+
+
+def _confusions(labels: Ints, suggested: Ints, is_issue: np.ndarray, names: Strings) -> tuple[Confusion, ...]:
+    """Return the pairs of given and suggested labels among the issues, the most frequent first."""
+    given = np.bincount(labels, minlength=len(names))
+    pairs, counts = np.unique(np.stack([labels[is_issue], suggested[is_issue]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return tuple(
+        Confusion(names[g], names[s], int(count), float(count / given[g]))
+        for (g, s), count in zip(pairs.T[order], counts[order], strict=True)
+    )
+
+
+def _strings(name: str, values: Sequence[object] | Strings, n: int) -> pl.Series:
+    _check_length(name, values, n)
+    return pl.Series([str(value) for value in values], dtype=pl.String)
+
+
+def _check_length(name: str, values: Sequence[object] | np.ndarray, n: int) -> None:
+    if len(values) != n:
+        raise InputError(f"there are {len(values):,} {name}, but pred_probs asks for {n:,}. Give one for each.")

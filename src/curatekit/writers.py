@@ -95,7 +95,7 @@ def _gz(data: bytes) -> bytes:
 def _zst(data: bytes) -> bytes:
     import zstandard
 
-    return zstandard.ZstdCompressor().compress(data)
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
 _FORMATS: dict[str, Callable[[pl.DataFrame], bytes]] = {

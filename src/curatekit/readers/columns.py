@@ -46,7 +46,9 @@ def choose_columns(
     """
     for name in frame.columns:
         if not name.strip():
-            raise InputError(f"{path} has a column without a name (number {frame.columns.index(name) + 1}). Name it.")
+            raise InputError(
+                f"{path} has a column without a name (number {frame.columns.index(name) + 1}). Name it; pandas leaves it out with index=False."
+            )
         if name.startswith(RESERVED):
             raise InputError(f"{path} has a column {name!r}; names that begin with {RESERVED} are ours. Rename it.")
     for option, names in (("--text", text), ("--label", [label]), ("--id", [id])):

@@ -40,7 +40,7 @@ def _read(data: bytes, path: str, delimiter: str) -> Table:
         before = csv.field_size_limit(max(len(text), 1))
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-            header = next(reader, [])
+            header = next(filter(None, reader), [])
             _check_header(header, path)
             line = reader.line_num + 1
             for cells in reader:

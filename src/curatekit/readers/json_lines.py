@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from curatekit.errors import InputError
 from curatekit.readers.source import decode, unreadable
 from curatekit.readers.table import Broken, Table
 from curatekit.reporting import note
 
+MAX_DEPTH = 32
+MAX_KEYS = 4096
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -56,6 +59,8 @@ def read_jsonl(data: bytes, path: str) -> Table:
         else:
             if not isinstance(row, dict):
                 broken.append(Broken(number, f"not a JSON object but a {type(row).__name__}"))
+            elif line.count("[") + line.count("{") > MAX_DEPTH and _depth(row) > MAX_DEPTH:
+                broken.append(Broken(number, "brackets are nested too deeply"))
             elif _SURROGATE.search(line) and (wrong := _lone_surrogate(row)):
                 broken.append(Broken(number, wrong))
             else:
@@ -78,6 +83,15 @@ def _constant(name: str) -> None:
     raise _Refused(f"{name} is not JSON; write null")
 
 
+def _depth(row: dict[str, Any]) -> int:
+    level: list[Any] = [row]
+    depth = 0
+    while level := [value for value in level if isinstance(value, (dict, list))]:
+        depth += 1
+        level = [item for value in level for item in (value.values() if isinstance(value, dict) else value)]
+    return depth
+
+
 def _lone_surrogate(row: dict[str, Any]) -> str | None:
     for name, value in row.items():
         if unreadable(name):
@@ -89,6 +103,10 @@ def _lone_surrogate(row: dict[str, Any]) -> str | None:
 
 def _columns(rows: list[dict[str, Any]], path: str) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
     names = dict.fromkeys(name for row in rows for name in row)
+    if len(names) > MAX_KEYS:
+        raise InputError(
+            f"{path} has {len(names)} different keys, more than {MAX_KEYS}. Give its rows the same few keys."
+        )
     columns: list[pl.Series] = []
     written: dict[str, pl.Series] = {}
     for name in names:
@@ -120,7 +138,7 @@ def _typed(name: str, values: list[Any], types: set[type]) -> pl.Series | None:
         nested = [_floats(value) for value in values]
         try:
             series = pl.Series(name, nested, strict=True)
-        except (TypeError, pl.exceptions.PolarsError):
+        except (TypeError, OverflowError, pl.exceptions.PolarsError):
             return None
         # polars fills missing keys, and has been seen to turn [2.5] into [2]
         return series if series.to_list() == nested else None

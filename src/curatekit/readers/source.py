@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
 import sys
-import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from curatekit.errors import InputError, NoSpace
 
-COMPRESSED = (".gz", ".zst")
+COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 MAX_BYTES = 8 << 30  # of one decompressed file
 MAX_RATIO = 200  # text rarely shrinks to a twentieth; a bomb to a thousandth
 SMALL = 64 << 20  # below this no ratio is suspicious
@@ -24,6 +21,14 @@ _OTHER_MARKS = {
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+_BINARY = {
+    b"PAR1": ".parquet",
+    b"ARROW1": ".arrow",
+    b"\x1f\x8b": ".gz",
+    b"\x28\xb5\x2f\xfd": ".zst",
+    b"PK\x03\x04": ".zip",
 }
 
 
@@ -49,8 +54,7 @@ def read_bytes(path: Path) -> bytes:
 
 def read_stdin() -> bytes:
     """Return all of standard input. Raises InputError when there is none."""
-    data = sys.stdin.buffer.read(MAX_BYTES + 1)
-    check_size("standard input", len(data), len(data))
+    data = sys.stdin.buffer.read()
     if not data:
         raise InputError("Standard input is empty. Pipe rows in, one JSON object a line: cat rows.jsonl | curate ... -")
     return data
@@ -63,16 +67,17 @@ def decompress(data: bytes, compression: str, path: str) -> bytes:
     """
     if not compression:
         return data
-    import zstandard
+    import pyarrow as pa
 
     parts, size = [], 0
     try:
-        with _opened(io.BytesIO(data), compression) as stream:
+        # pyarrow notices a truncated stream; zstandard's reader ends there as if that were all.
+        with pa.CompressedInputStream(pa.BufferReader(data), COMPRESSED[compression]) as stream:
             while part := stream.read(_CHUNK):
                 size += len(part)
                 check_size(path, size, len(data))
                 parts.append(part)
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+    except OSError as error:
         raise InputError(f"{path} is damaged or no {compression} file ({error}). Copy or compress it again.") from error
     if not size:
         raise InputError(f"{path} holds 0 bytes. Give a file with at least one row.")
@@ -88,16 +93,10 @@ def check_size(path: str, size: int, stored: int) -> None:
         )
 
 
-def _opened(stream: BinaryIO, compression: str) -> BinaryIO:
-    if compression == ".gz":
-        return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]
-    import zstandard
-
-    return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-
-
 def decode(data: bytes, path: str) -> Decoded:
     """Return the text of UTF-8 `data` without its byte-order mark. Raises InputError on UTF-16 and UTF-32."""
+    if kind := next((suffix for magic, suffix in _BINARY.items() if data.startswith(magic)), None):
+        raise InputError(f"{path} is no text but a {kind} file by its first bytes. Name it so, or unpack it.")
     mark = next((name for mark, name in _OTHER_MARKS.items() if data.startswith(mark)), None)
     if mark is None and data[:4096].count(0) > len(data[:4096]) // 4:
         mark = "UTF-16"

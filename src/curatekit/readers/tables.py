@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from curatekit.errors import InputError
+from curatekit.errors import InputError, nearest_name
 from curatekit.files import sha256_file
 from curatekit.readers.arrow import read_arrow, read_folder, read_parquet
 from curatekit.readers.delimited import read_csv, read_tsv
@@ -52,14 +53,14 @@ def read_source(source: str | Path) -> Source:
     elif address.startswith(PREFIX):
         table = read_hub(address)
         found = Source(table, address, _sha256(table.frame.write_ipc(None).getvalue()))
-    elif path.is_dir():
+    elif _is_folder(path):
         found = Source(read_folder(path), address, sha256_file(path))
     else:
         parser, compression = _format(path)
         data = read_bytes(path)
         found = Source(parser(decompress(data, compression, address), address), address, _sha256(data))
     if not found.table.frame.height and not found.table.broken:
-        raise InputError(f"{found.path} has a header and no rows. Give a file with at least one row.")
+        raise InputError(f"{found.path} has no rows. Give a file with at least one row.")
     return found
 
 
@@ -75,8 +76,6 @@ def read_frame(source: str | Path) -> pl.DataFrame:
 def _format(path: Path) -> tuple[Callable[[bytes, str], Table], str]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSED else ""
-    if not path.exists():
-        raise InputError(f"{path} does not exist.{_neighbour(path)}")
     if not suffixes or suffixes[-1] not in PARSERS:
         known = ", ".join(PARSERS)
         raise InputError(
@@ -85,10 +84,22 @@ def _format(path: Path) -> tuple[Callable[[bytes, str], Table], str]:
     return PARSERS[suffixes[-1]], compression
 
 
-def _neighbour(path: Path) -> str:
-    from curatekit.errors import nearest_name
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        raise InputError(f"{path} does not exist.{_neighbour(path)}") from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be reached: {error.strerror}. Check its name and who may read its folder."
+        ) from error
 
-    return nearest_name(path.name, [file.name for file in path.parent.iterdir()]) if path.parent.is_dir() else ""
+
+def _neighbour(path: Path) -> str:
+    try:
+        return nearest_name(path.name, [file.name for file in path.parent.iterdir()])
+    except (OSError, ValueError):  # the folder is not there, or not ours to list
+        return ""
 
 
 def _sha256(data: bytes) -> str:

@@ -16,7 +16,8 @@ import json
 import logging
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the loggers and progress bars of transformers within; afterwards they are as they were."""
+    """Silence the logs, progress bars and deprecations of transformers and peft within; then all is as it was."""
     verbosity, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
     accelerate = logging.getLogger("accelerate")
     level = accelerate.level
@@ -46,7 +47,9 @@ def quiet() -> Iterator[None]:
     hf_logging.disable_progress_bar()
     accelerate.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers by names that go in v6
+            yield
     finally:
         hf_logging.set_verbosity(verbosity)
         accelerate.setLevel(level)
@@ -196,7 +199,7 @@ def restore(model: Any, folder: Path) -> None:
             folder, local_files_only=True, use_safetensors=True, dtype=model.dtype, output_loading_info=True
         )
         if loading["missing_keys"] or loading["mismatched_keys"]:
-            raise _incomplete(folder, [*loading["missing_keys"], *loading["mismatched_keys"]])
+            raise _incomplete(folder, [*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])])
         model.load_state_dict(saved.state_dict(), strict=True)
         return
 
@@ -205,11 +208,12 @@ def restore(model: Any, folder: Path) -> None:
     adapter = load_file(folder / "adapter_model.safetensors")
     expected = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
     if adapter.keys() != expected.keys():
-        raise _incomplete(folder, sorted(adapter.keys() ^ expected.keys()))
+        raise _incomplete(folder, adapter.keys() ^ expected.keys())
     peft.set_peft_model_state_dict(model, adapter)
 
 
-def _incomplete(folder: Path, keys: Sequence[str]) -> CurateError:
+def _incomplete(folder: Path, keys: Iterable[str]) -> CurateError:
+    keys = sorted(keys)
     return CurateError(
         f"The weights in {folder} are not those of this model: {len(keys)} differ, the first is {keys[0]}. "
         "Remove that folder and run the same command again."
@@ -344,6 +348,7 @@ def train(
         if early_stopping_patience is not None:
             trainer.add_callback(transformers.EarlyStoppingCallback(early_stopping_patience))
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # its forward would stay in bfloat16
     if keep_best and trainer.state.best_global_step:
         restore(model, Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.best_global_step}")
     return list(trainer.state.log_history)

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from curatekit import encoders
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
 from curatekit.files import sha256_file, write_json
 from curatekit.reporting import note, step
 
-DEFAULT_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 MARK = "curatekit.json"  # written last: a folder that holds it is a finished model
 _RUN = "training.json"
 _KIND = "classifier"
@@ -106,7 +106,7 @@ def fit_classifier(
     labels: Ints,
     classes: Sequence[str],
     *,
-    base: str | Path = DEFAULT_BASE,
+    base: str | Path = encoders.DEFAULT,
     training: Training | None = None,
     seed: int = 0,
     eval_inputs: Inputs | None = None,
@@ -190,11 +190,7 @@ def load_classifier(folder: Path | str) -> Classifier:
 
 def find_base(base: str | Path) -> Path:
     """Return the folder of a base model, given as a folder or as a name."""
-    if Path(base).is_dir():
-        return Path(base)
-    from curatekit.encoders import find_model
-
-    return Path(find_model(str(base)))
+    return encoders.find(str(base))[0]
 
 
 def weights_hash(folder: Path) -> str:

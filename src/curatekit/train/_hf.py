@@ -78,19 +78,6 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def bf16_choice(asked: bool | None) -> tuple[bool, str]:
-    """Return whether to compute in bfloat16 autocast, and the reason in words; `asked` overrules."""
-    if asked is not None:
-        return asked, f"{'bfloat16' if asked else 'float32'}: as asked."
-    if torch.cuda.is_available():
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return True, "bfloat16: the GPU has it."
-        return False, "float32: the GPU has no bfloat16."
-    if torch.cpu._is_avx512_bf16_supported():
-        return True, "bfloat16: the processor has avx512_bf16."
-    return False, "float32: the processor has no avx512_bf16."
-
-
 def load_base(folder: Path, classes: Sequence[str], lora_rank: int | None) -> tuple[Any, Any]:
     """Return (model, tokenizer): the base in `folder` with a new head for `classes`, wrapped by LoRA when a rank is given.
 

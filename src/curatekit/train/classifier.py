@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from curatekit import encoders
 from curatekit.arrays import Floats, Ints
+from curatekit.encoders import DEFAULT, hardware
+from curatekit.encoders.find import find
 from curatekit.errors import InputError
 from curatekit.files import sha256_file, write_json
 from curatekit.reporting import note, step
@@ -106,7 +107,7 @@ def fit_classifier(
     labels: Ints,
     classes: Sequence[str],
     *,
-    base: str | Path = encoders.DEFAULT,
+    base: str | Path = DEFAULT,
     training: Training | None = None,
     seed: int = 0,
     eval_inputs: Inputs | None = None,
@@ -123,12 +124,7 @@ def fit_classifier(
     Raises InputError when fewer than two classes have rows, or when `output_dir` holds another run (see `overwrite`).
     """
     training = training or Training()
-    _check(inputs, labels, classes, "training")
-    if len(np.unique(labels)) < 2:
-        only = classes[int(labels[0])]
-        raise InputError(
-            f"All {len(labels)} training rows are labelled {only!r}. A classifier needs two classes or more."
-        )
+    check_rows(inputs, labels, classes)
     if (eval_inputs is None) != (eval_labels is None):
         raise ValueError("eval_inputs and eval_labels go together")
     if eval_inputs is not None and eval_labels is not None:
@@ -188,9 +184,19 @@ def load_classifier(folder: Path | str) -> Classifier:
     return Classifier(model, tokenizer, classes, max_length, base)
 
 
+def check_rows(inputs: Inputs, labels: Ints, classes: Sequence[str]) -> None:
+    """Raise InputError unless there are labelled training rows of two classes or more."""
+    _check(inputs, labels, classes, "training")
+    if len(np.unique(labels)) < 2:
+        only = classes[int(labels[0])]
+        raise InputError(
+            f"All {len(labels)} training rows are labelled {only!r}. A classifier needs two classes or more."
+        )
+
+
 def find_base(base: str | Path) -> Path:
     """Return the folder of a base model, given as a folder or as a name."""
-    return encoders.find(str(base))[0]
+    return find(str(base))[0]
 
 
 def weights_hash(folder: Path) -> str:
@@ -217,8 +223,9 @@ def _trained(
 ) -> Classifier:
     from curatekit.train import _hf
 
-    bf16, reason = _hf.bf16_choice(training.bf16)
-    note(f"Fine-tuning in {reason}")
+    asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
+    precision, reason = hardware.precision(asked, hardware.device("torch"))
+    note(f"Fine-tuning in {precision}, since {reason}.")
     checkpoint = _hf.newest_checkpoint(folder) if keep else None
     if checkpoint is not None:
         note(f"Going on from {checkpoint}.")
@@ -234,7 +241,7 @@ def _trained(
             tokenizer,
             rows,
             eval_rows,
-            _arguments(training, seed, bf16, folder, evaluated=eval_rows is not None, keep=keep),
+            _arguments(training, seed, precision == "bfloat16", folder, evaluated=eval_rows is not None, keep=keep),
             compute_metrics=_scores,
             early_stopping_patience=training.early_stopping_patience,
             keep_best=training.metric_for_best_model is not None,

@@ -1,0 +1,45 @@
+"""A trained model of either kind, as the commands see it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from curatekit.arrays import Floats
+from curatekit.errors import InputError
+from curatekit.train.classifier import MARK, Inputs, load_classifier
+
+if TYPE_CHECKING:
+    from curatekit.cache import Cache
+
+
+class Model(Protocol):
+    """What `load_model` returns: names of classes, and a probability for each."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    def pred_probs(self, inputs: Inputs) -> Floats: ...
+
+    def save(self, folder: Path | str) -> None: ...
+
+
+def load_model(folder: Path | str, cache: Cache | None = None) -> Model:
+    """Return the probe or the classifier in `folder`: one of ours, or a sequence classifier of transformers.
+
+    Raises InputError when there is none, or when it was never finished.
+    """
+    from curatekit.train.probe import load_probe
+
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no model folder {folder}. Make one with: curate finetune TRAIN -o {folder}")
+    if not (folder / MARK).is_file():
+        if (folder / "training.json").is_file():
+            raise InputError(
+                f"The training of {folder} was not finished. Run the same curate finetune again: it goes on."
+            )
+        return load_classifier(folder)
+    kind = json.loads((folder / MARK).read_text(encoding="utf-8"))["kind"]
+    return load_probe(folder, cache) if kind == "probe" else load_classifier(folder)

@@ -83,9 +83,7 @@ def assert_equal_to_cleanlab(labels: Any, probs: Any) -> None:
 def test_small_cases(
     seed: int, n: int, k: int, decimals: int | None, skew: float, noise: float, missing: bool, dtype: type
 ) -> None:
-    labels, probs = case(
-        seed, n, k, decimals=decimals, skew=skew, noise=noise, missing=missing and k > 2, dtype=dtype
-    )
+    labels, probs = case(seed, n, k, decimals=decimals, skew=skew, noise=noise, missing=missing and k > 2, dtype=dtype)
     assert_equal_to_cleanlab(labels, probs)
 
 

@@ -30,9 +30,7 @@ def check_pred_probs(labels: Ints, pred_probs: Floats) -> None:
     NaN and infinity are refused too: cleanlab 2.9 takes them for a low score and returns a count.
     """
     if pred_probs.ndim != 2 or pred_probs.shape[1] < 2:
-        raise InputError(
-            f"pred_probs has shape {pred_probs.shape}, not (rows, classes). Give two classes or more."
-        )
+        raise InputError(f"pred_probs has shape {pred_probs.shape}, not (rows, classes). Give two classes or more.")
     if len(pred_probs) != len(labels):
         raise InputError(
             f"pred_probs has {len(pred_probs):,} rows, but there are {len(labels):,} labels. "

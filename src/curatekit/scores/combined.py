@@ -43,8 +43,8 @@ def directed_confidence(labels: Ints, probs: Floats) -> Floats:
     """
     given = given_probs(labels, probs)
     against = np.einsum("nk,nk->n", probs, directions(labels, probs)[labels])
-    # Without rounding errors the sum is above zero: an argmax other than the given class has a direction above zero.
-    return np.divide(given, given + against, out=np.zeros_like(given), where=given > 0)
+    share: Floats = np.divide(given, given + against, out=np.zeros_like(given), where=given > 0)
+    return share
 
 
 def combined_probs(labels: Ints, pred_probs: Floats, neighbours: Neighbours) -> Floats:

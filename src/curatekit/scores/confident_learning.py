@@ -76,9 +76,11 @@ def label_issues(labels: Ints, pred_probs: Floats, filter_by: FilterBy = "prune_
         return disputed
     confident = _confident_class(labels, pred_probs)
     if filter_by == "confident_learning":
-        return disputed & (confident >= 0) & (confident != labels)
+        counted: Bools = disputed & (confident >= 0) & (confident != labels)
+        return counted
     joint = calibrated_joint(_joint(labels, confident, pred_probs.shape[1]), labels)
-    return disputed & _pruned_by_noise_rate(labels, pred_probs, _prune_counts(joint))
+    pruned: Bools = disputed & _pruned_by_noise_rate(labels, pred_probs, _prune_counts(joint))
+    return pruned
 
 
 def ranked_label_issues(
@@ -119,7 +121,7 @@ def _joint(labels: Ints, confident: Ints, n_classes: int) -> Ints:
 
 def _disputed(labels: Ints, pred_probs: Floats) -> Bools:
     """Return whether a class other than the given one is the most probable, by more than 1e-6 (n,)."""
-    disputed = pred_probs.argmax(axis=1) != labels
+    disputed: Bools = pred_probs.argmax(axis=1) != labels
     rows = np.flatnonzero(disputed)
     probs = pred_probs[rows]
     probs[np.arange(len(rows)), labels[rows]] += CLOSE

@@ -39,7 +39,7 @@ def knn_probs(labels: Ints, neighbours: Neighbours, n_classes: int) -> Floats:
         )
     weight = np.clip(neighbours.similarity, 0.0, None)
     weight[~(weight.sum(axis=1) > 0)] = 1.0
-    n, k = neighbours.rows.shape
+    n = len(labels)
     cell = np.arange(n)[:, None] * n_classes + labels[neighbours.rows]
     total = np.bincount(cell.ravel(), weights=weight.ravel(), minlength=n * n_classes)
     shares: Floats = total.reshape(n, n_classes) / weight.sum(axis=1, keepdims=True)

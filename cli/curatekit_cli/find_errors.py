@@ -1,0 +1,119 @@
+"""curate find-errors"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curatekit import registry
+from curatekit_cli._options import (
+    DataOptions,
+    EncoderOptions,
+    PredictOptions,
+    data_options,
+    encoder_options,
+    json_option,
+    output_option,
+    predict_options,
+    seed_option,
+)
+from curatekit_cli._print import result, shown, table
+from curatekit_cli._session import read, session, settings
+
+if TYPE_CHECKING:
+    from curatekit.label_errors import Summary
+
+FIRST = 10
+PAIRS = 5
+
+
+@click.command("find-errors")
+@click.argument("data")
+@data_options
+@click.option(
+    "--score",
+    type=click.Choice(registry.names("scores")),
+    default="combined",
+    show_default=True,
+    help="Rank the rows by this score.",
+)
+@click.option(
+    "--pred-probs",
+    type=click.Path(path_type=Path),
+    help="Take the probabilities from this file (of curate predict, or any with id, fold and a column for each label).",
+)
+@click.option(
+    "--in-sample", is_flag=True, help="Accept probabilities without folds, though they hide what the model memorised."
+)
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Write only the N most doubtful rows.")
+@predict_options
+@encoder_options
+@seed_option
+@output_option("Write all rows here, the most doubtful first.")
+@json_option
+def command(
+    data: str,
+    data_options: DataOptions,
+    score: str,
+    pred_probs: Path | None,
+    in_sample: bool,
+    top: int | None,
+    predict_options: PredictOptions,
+    encoder_options: EncoderOptions,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Rank the rows of DATA by how doubtful their labels are, with a suggestion and the reasons.
+
+    Example: curate find-errors reviews.csv --text review --label sentiment -o issues.csv
+    """
+    with session(output) as run:
+        from curatekit.artifacts import Artifacts
+        from curatekit.label_errors import find_label_errors
+        from curatekit.writers import write_table
+
+        dataset = read(run, data, data_options, output).require_classes()
+        predictions = None
+        if pred_probs is not None:
+            from curatekit.predict.external import read_predictions
+
+            predictions = read_predictions(pred_probs, dataset, in_sample=in_sample)
+            run.input(pred_probs)
+        artifacts = Artifacts(dataset, settings(encoder_options, predict_options, seed), predictions)
+        scores = artifacts.call(registry.load("scores", score))
+        found = artifacts.call(find_label_errors, scores=scores, score=score, family=artifacts.predictions.family)
+        issues = found.issues.head(top) if top is not None else found.issues
+        if output is not None:
+            write_table(issues, output)
+            run.output(output)
+        payload = _payload(found.summary)
+        run.metrics.update(payload)
+        rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "score").iter_rows())
+        following = f"curate fix {output} -o fixed.csv" if output is not None else "the same command with -o issues.csv"
+        lines = [*_lines(found.summary), "", *table(["id", "text", "given", "suggested", "score"], rows), ""]
+        result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+
+
+def _payload(summary: Summary) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(summary), "confusions": [pair._asdict() for pair in summary.confusions]}
+
+
+def _lines(summary: Summary) -> list[str]:
+    pairs = [
+        f"  {pair.n:,} labelled {shown(pair.given_label, 40)} look like {shown(pair.suggested_label, 40)} "
+        f"({pair.share_of_given:.1%} of that label)"
+        for pair in summary.confusions[:PAIRS]
+    ]
+    return [
+        f"{summary.n_issues:,} of {summary.n:,} labels ({summary.issue_share:.1%}) are probably wrong, by confident learning"
+        f" (score: {summary.score}; family: {summary.family}).",
+        f"Other counts: {summary.n_argmax:,} rows where another label is more probable; {summary.n_cleanlab:,} by cleanlab's"
+        " rule on the family's probabilities alone.",
+        summary.caution,
+        *(["Most frequent:", *pairs] if pairs else []),
+    ]

@@ -1,0 +1,166 @@
+"""curate fix"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curatekit_cli._options import json_option, output_option
+from curatekit_cli._print import result
+from curatekit_cli._session import session
+
+if TYPE_CHECKING:
+    from curatekit.dataset import Dataset
+    from curatekit.run import Run
+
+
+@click.command("fix")
+@click.argument("issues", type=click.Path(path_type=Path), required=False)
+@click.option("--data", metavar="DATA", help="Fix this file [default: the one that the issues were found in].")
+@click.option("--text", multiple=True, metavar="COLUMN", help="Read the text from this column [default: as in ISSUES].")
+@click.option("--label", metavar="COLUMN", help="Correct the labels in this column [default: as in ISSUES].")
+@click.option("--id", metavar="COLUMN", help="Find rows by this column [default: as in ISSUES].")
+@click.option(
+    "--policy",
+    type=click.Choice(["relabel", "drop"]),
+    default="relabel",
+    show_default=True,
+    help="Give the rows their suggested label, or leave them out.",
+)
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Change only the N most doubtful issues.")
+@click.option(
+    "--min-suggested-probability",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Change only issues whose suggested label has at least this probability.",
+)
+@click.option(
+    "--undo", type=click.Path(path_type=Path), metavar="PATCH", help="Undo the changes in this .patch.jsonl instead."
+)
+@output_option("Write the table here.", required=True)
+@json_option
+def command(
+    issues: Path | None,
+    data: str | None,
+    text: tuple[str, ...],
+    label: str | None,
+    id: str | None,
+    policy: str,
+    top: int | None,
+    min_suggested_probability: float,
+    undo: Path | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Correct the labels that ISSUES marks as wrong, and keep a patch that can undo it.
+
+    The rows marked is_issue are changed: edit that column, or suggested_label, to decide for yourself.
+
+    Example: curate fix issues.csv -o fixed.csv --min-suggested-probability 0.8
+    """
+    with session(output) as run:
+        from curatekit.errors import InputError
+        from curatekit.files import sha256_file
+        from curatekit.fix import Patch, changes, fixed, patch_path, write_patch
+        from curatekit.readers import read_frame
+        from curatekit.writers import write_table
+
+        if (issues is None) == (undo is None):
+            raise InputError("Give ISSUES to fix, or --undo PATCH, one of the two. See curate fix --help.")
+        if undo is not None:
+            _undo(run, undo, output, as_json)
+            return
+        assert issues is not None
+        found = read_frame(issues)
+        run.input(issues)
+        dataset = _dataset(run, issues, data, text, label, id)
+        column = dataset.columns.label
+        assert column is not None  # labels are required
+        made = changes(dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability)  # type: ignore[arg-type]
+        write_table(fixed(dataset.frame, column, made), output)
+        patch = patch_path(output)
+        write_patch(Patch(column, dataset.sha256, output.name, sha256_file(output), tuple(made)), patch)
+        run.output(output)
+        run.output(patch)
+        run.metrics.update({"rows": len(dataset), "changed": len(made), "policy": policy})
+        what = "relabelled" if policy == "relabel" else "dropped"
+        result(
+            as_json,
+            {"rows": len(dataset), "changed": len(made), "policy": policy, "output": output, "patch": patch},
+            [
+                f"{len(made):,} of {len(dataset):,} rows {what}: {output}",
+                f"To undo: curate fix --undo {patch} -o restored{output.suffix}",
+                f"Next: curate pvi {output} --label {column}, to see what the labels are worth now",
+            ],
+        )
+
+
+def _dataset(
+    run: Run, issues: Path, data: str | None, text: tuple[str, ...], label: str | None, id: str | None
+) -> Dataset:
+    """Return the data that the issues were found in, read as it was read then; its hash must be the same."""
+    from curatekit.errors import InputError, VerificationFailed
+    from curatekit.readers import read_dataset
+    from curatekit.run import read_manifest
+
+    manifest = read_manifest(issues)
+    then: dict[str, Any] = manifest["parameters"] if manifest else {}
+    source = manifest["inputs"][0] if manifest and manifest["inputs"] else None
+    if data is None:
+        if source is None:
+            raise InputError(f"{issues} has no manifest that names its data. Name it: --data DATA --label COLUMN.")
+        data = source["path"]
+        if not data.startswith("hf://"):
+            data = os.path.normpath(issues.parent / data)
+            if not os.path.exists(data):
+                raise InputError(f"{data}, where the issues were found, is not there. Name its place with --data.")
+    dataset = read_dataset(
+        data,
+        text or tuple(then.get("text") or ()),
+        label or then.get("label"),
+        id or then.get("id"),
+        on_bad_row=then.get("on_bad_row", "fail"),
+        normalise_labels=bool(then.get("normalise_labels")),
+    )
+    if source is not None and dataset.sha256 != source["sha256"]:
+        raise VerificationFailed(
+            f"{data} is not the file that the issues were found in (SHA-256 {dataset.sha256[:12]}, not "
+            f"{source['sha256'][:12]}). Run curate find-errors on it again."
+        )
+    run.input(data, dataset.sha256)
+    return dataset
+
+
+def _undo(run: Run, path: Path, output: Path, as_json: bool) -> None:
+    from curatekit.errors import VerificationFailed
+    from curatekit.files import sha256_file
+    from curatekit.fix import read_patch, restored
+    from curatekit.readers import read_frame
+    from curatekit.writers import write_table
+
+    patch = read_patch(path)
+    changed = path.with_name(patch.fixed)
+    if not changed.exists() or sha256_file(changed) != patch.fixed_sha256:
+        raise VerificationFailed(
+            f"{changed} is gone or was changed after the fix, so the patch does not fit it. Put it back beside the patch."
+        )
+    run.input(path)
+    run.input(changed, patch.fixed_sha256)
+    write_table(restored(read_frame(changed), patch.label, patch.changes), output)
+    run.output(output)
+    same = sha256_file(output) == patch.original
+    run.metrics.update({"restored": len(patch.changes), "identical": same})
+    result(
+        as_json,
+        {"restored": len(patch.changes), "identical": same, "output": output},
+        [
+            f"{len(patch.changes):,} changes undone: {output}",
+            "It is the original file, byte for byte."
+            if same
+            else "The table is the original; the file's layout may differ.",
+        ],
+    )

@@ -1,0 +1,209 @@
+"""Correcting a dataset by its issues, with a list of what was changed from which the original can be restored."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from curatekit.dataset import Dataset
+from curatekit.errors import InputError, VerificationFailed, nearest_name
+from curatekit.files import write_text
+
+Policy = Literal["relabel", "drop"]
+FORMAT = "curatekit patch 1"
+NEEDED = ("id", "given_label", "suggested_label", "is_issue", "suggested_probability", "reasons")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row that was changed. `old` and `new` are values of the label column; `record` is the dropped row, whole."""
+
+    id: str
+    row: int
+    action: Policy
+    old: Any
+    new: Any
+    reason: str
+    record: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Patch:
+    """What was changed in which table: enough to undo it."""
+
+    label: str
+    original: str
+    """SHA-256 of the file that was fixed."""
+    fixed: str
+    """Name of the corrected file, beside the patch."""
+    fixed_sha256: str
+    changes: tuple[Change, ...]
+
+
+def changes(
+    dataset: Dataset,
+    issues: pl.DataFrame,
+    policy: Policy = "relabel",
+    *,
+    top: int | None = None,
+    min_suggested_probability: float = 0.0,
+) -> list[Change]:
+    """Return the changes that the rows of `issues` marked is_issue ask for, in their order.
+
+    `top` takes the first so many, `min_suggested_probability` those whose suggestion is that probable. Rows are found
+    by id. Raises InputError for a missing column, an unknown id or a suggestion that is no class of the dataset, and
+    VerificationFailed when a row's label is not the one that the issue speaks of.
+    """
+    for name in NEEDED:
+        if name not in issues.columns:
+            raise InputError(
+                f"the issues have no column {name!r}.{nearest_name(name, issues.columns)} "
+                "Give the file that curate find-errors wrote."
+            )
+    row_of = {id: row for row, id in enumerate(dataset.ids)}
+    names = dataset.label_names
+    chosen: list[Change] = []
+    for issue in issues.iter_rows(named=True):
+        if len(chosen) == top:
+            break
+        if not _is_true(issue["is_issue"]) or _number(issue) < min_suggested_probability:
+            continue
+        id, suggested = str(issue["id"]), str(issue["suggested_label"])
+        if id not in row_of:
+            raise InputError(
+                f"the issue {id!r} is no row of {dataset.name}. Give the data that the issues were found in."
+            )
+        row = row_of[id]
+        given = names[row]
+        if given != str(issue["given_label"]):
+            raise VerificationFailed(
+                f"row {id!r} of {dataset.name} is labelled {given!r}, but its issue says {issue['given_label']!r}. "
+                "The data was changed since; run curate find-errors again."
+            )
+        old = _label_value(dataset, row)
+        reason = str(issue["reasons"] or "")
+        if policy == "drop":
+            chosen.append(Change(id, row, "drop", old, None, reason, _record(dataset.frame[row])))
+        elif suggested != given:
+            chosen.append(Change(id, row, "relabel", old, _value_of_class(dataset, suggested, id), reason))
+    return chosen
+
+
+def fixed(frame: pl.DataFrame, label: str, changes: Sequence[Change]) -> pl.DataFrame:
+    """Return the table with the changes made: labels replaced, dropped rows gone, all else as it was."""
+    frame = _with_labels(frame, label, {change.row: change.new for change in changes if change.action == "relabel"})
+    dropped = {change.row for change in changes if change.action == "drop"}
+    return frame[[row for row in range(len(frame)) if row not in dropped]] if dropped else frame
+
+
+def restored(frame: pl.DataFrame, label: str, changes: Sequence[Change]) -> pl.DataFrame:
+    """Return the table as it was before the changes: dropped rows back in their place, labels as they were."""
+    dropped = sorted((change for change in changes if change.action == "drop"), key=lambda change: change.row)
+    if dropped:
+        rows = _from_records([change.record or {} for change in dropped], frame.schema)
+        n = len(frame) + len(dropped)
+        back = np.array([change.row for change in dropped])
+        source = np.empty(n, dtype=np.int64)
+        source[np.setdiff1d(np.arange(n), back)] = np.arange(len(frame))
+        source[back] = len(frame) + np.arange(len(dropped))
+        frame = pl.concat([frame, rows])[source]
+    return _with_labels(frame, label, {change.row: change.old for change in changes if change.action == "relabel"})
+
+
+def patch_path(path: Path | str) -> Path:
+    """Return where the patch of a corrected file stands: beside it, its name with `.patch.jsonl` behind."""
+    path = Path(path)
+    return path.with_name(path.name + ".patch.jsonl")
+
+
+def write_patch(patch: Patch, path: Path | str) -> None:
+    """Write a patch as JSON lines: first what was fixed, then one change a line."""
+    head = {"format": FORMAT, **{name: value for name, value in asdict(patch).items() if name != "changes"}}
+    lines = [head, *(asdict(change) for change in patch.changes)]
+    write_text(path, "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines))
+
+
+def read_patch(path: Path | str) -> Patch:
+    """Return the patch in a file; raises InputError when it is none."""
+    try:
+        head, *lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        if head.pop("format") != FORMAT:
+            raise KeyError("format")
+        return Patch(**head, changes=tuple(Change(**line) for line in lines))
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}. Give the .patch.jsonl that curate fix wrote.") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no patch: {error}. Give the .patch.jsonl that curate fix wrote.") from error
+
+
+def _is_true(value: object) -> bool:
+    return value is True or str(value).strip().lower() in ("true", "1", "yes")
+
+
+def _number(issue: Mapping[str, Any]) -> float:
+    try:
+        return float(issue["suggested_probability"])
+    except (TypeError, ValueError):
+        raise InputError(
+            f"the issue {issue['id']!r} has {issue['suggested_probability']!r} as its suggested_probability, which is no "
+            "number. Correct it, or delete the row."
+        ) from None
+
+
+def _label_value(dataset: Dataset, row: int) -> Any:
+    return dataset.frame[dataset.columns.label or ""][row]
+
+
+def _value_of_class(dataset: Dataset, name: str, id: str) -> Any:
+    """Return how the label column writes a class: the name itself, or the value that other rows of it bear."""
+    if name not in dataset.classes:
+        raise InputError(
+            f"the issue {id!r} suggests {name!r}, which is no label of {dataset.name}."
+            f"{nearest_name(name, dataset.classes)} Labels: {', '.join(dataset.classes)}."
+        )
+    if dataset.frame.schema[dataset.columns.label or ""] == pl.String:
+        return name
+    return _label_value(dataset, int((dataset.labels == dataset.classes.index(name)).argmax()))
+
+
+def _with_labels(frame: pl.DataFrame, label: str, values: Mapping[int, Any]) -> pl.DataFrame:
+    if not values:
+        return frame
+    column = frame[label].to_list()
+    text = frame.schema[label] == pl.String
+    for row, value in values.items():
+        column[row] = json.dumps(value) if text and not isinstance(value, str | None) else value
+    return frame.with_columns(pl.Series(label, column, dtype=frame.schema[label]))
+
+
+def _record(row: pl.DataFrame) -> dict[str, Any]:
+    """Return a row as JSON can hold it, after proving that it comes back the same."""
+    stream = io.BytesIO()
+    row.write_ndjson(stream)
+    record: dict[str, Any] = json.loads(stream.getvalue())
+    if not _from_records([record], row.schema).equals(row):
+        raise InputError(
+            f"the column types {dict(row.schema)} cannot be kept in a patch, so a dropped row could not come back. "
+            "Use --policy relabel, or write the data as jsonl or csv first."
+        )
+    return record
+
+
+def _from_records(records: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    # A record of numbers may belong to a table that was written as csv, where all columns are strings.
+    records = [
+        {
+            name: json.dumps(value) if schema[name] == pl.String and not isinstance(value, str | None) else value
+            for name, value in record.items()
+        }
+        for record in records
+    ]
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    return pl.read_ndjson(io.BytesIO(lines.encode()), schema=schema)

@@ -1,0 +1,92 @@
+"""Which rows of a pool to add to the training data, so that the model meets its specifications: one file a method.
+
+A method's parameters are named like the fields of `Material`, and `k` and `seed`; `choose` reads the signature and calls.
+Material holds the specifications' examples. It has no place for their tests, so no method can look at them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from curatekit import registry
+from curatekit.arrays import Floats, Ints, Strings
+from curatekit.errors import InputError
+
+
+class Selection(NamedTuple):
+    """The k chosen rows in the order of choice, each with what chose it and why."""
+
+    rows: Ints
+    """(k,) rows of the pool, each once."""
+    specification: Strings
+    """(k,) the id of the specification that chose the row, "" where none did."""
+    value: Floats
+    """(k,) what the method made large; NaN where rows are drawn at random."""
+    reason: Strings
+    """(k,) in words."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a selection may look at: n training rows, N pool rows, m examples of S specifications, K classes.
+
+    Features are the probe's, embeddings are unit rows of the encoder, labels are in 0 … K - 1 throughout.
+    """
+
+    train_features: Floats  # (n, p)
+    train_labels: Ints  # (n,)
+    pool_features: Floats  # (N, p)
+    pool_embeddings: Floats  # (N, d)
+    pool_labels: Ints  # (N,)
+    example_features: Floats  # (m, p)
+    example_embeddings: Floats  # (m, d)
+    example_labels: Ints  # (m,)
+    example_specifications: Ints  # (m,) index into specifications
+    specifications: tuple[str, ...]  # S ids
+    classes: tuple[str, ...]  # K names
+    C: float = 1.0  # the probe's, chosen on the training rows
+
+
+def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
+    """Return the k rows of the pool that `method`, a name in the table "select", chooses.
+
+    Raises InputError for an unknown method, and for a k outside 1 … N.
+    """
+    function = registry.load("select", method)
+    size = len(material.pool_labels)
+    if not 1 <= k <= size:
+        raise InputError(f"k is {k}, and the pool has {size} rows. Ask for 1 to {size}.")
+    given = {**vars(material), "k": k, "seed": seed}
+    asked = [name for name in inspect.signature(function).parameters if name in given]
+    selection: Selection = function(**{name: given[name] for name in asked})
+    return selection
+
+
+def is_seeded(method: str) -> bool:
+    """Return whether the method draws at random, so that another seed chooses other rows."""
+    return "seed" in inspect.signature(registry.load("select", method)).parameters
+
+
+def label_averaging(labels: Ints) -> Floats:
+    """Return weights (n,) of sum 1 by which every label that occurs weighs the same, 1 / (labels · rows of the label)."""
+    counts = np.bincount(labels)
+    weights: Floats = 1 / (np.count_nonzero(counts) * counts[labels])
+    return weights
+
+
+def shares(total: int, proportions: Floats) -> Ints:
+    """Return whole numbers of sum `total` in these proportions; the largest remainders are rounded up, ties first come."""
+    exact = total * proportions / proportions.sum()
+    whole = np.floor(exact).astype(np.int64)
+    whole[np.argsort(whole - exact, kind="stable")[: total - whole.sum()]] += 1
+    return whole
+
+
+def drawn(rows: Ints, reason: str) -> Selection:
+    """Return the selection of rows that no specification chose."""
+    k = len(rows)
+    return Selection(rows, np.full(k, "", object), np.full(k, np.nan), np.full(k, reason, object))

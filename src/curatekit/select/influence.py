@@ -1,0 +1,146 @@
+"""Greedy influence on the specifications' loss, the leader: chosen in rounds, the probe refitted after each.
+
+What was tried stands in benchmarks/results/guided_hate_variants-2026-11-21.md. What matters most: the inverse Hessian (the
+plain gradient is half as good), averaging over labels, and the training rows' own loss in the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from curatekit.arrays import Floats, Ints
+from curatekit.predict.probe import Probe, fit_probe, softmax
+from curatekit.reporting import step
+from curatekit.select import Selection, label_averaging
+
+_MOST_ITERATIONS = 100
+
+
+def influence(
+    train_features: Floats,
+    train_labels: Ints,
+    pool_features: Floats,
+    pool_labels: Ints,
+    example_features: Floats,
+    example_labels: Ints,
+    example_specifications: Ints,
+    specifications: tuple[str, ...],
+    classes: tuple[str, ...],
+    C: float,
+    k: int,
+    *,
+    rounds: int = 10,
+    keep: float = 1.0,
+) -> Selection:
+    """Return k rows by their influence ∇J · H⁻¹ ∇ℓ(row): how far each would lower J, in nats, were it trained on.
+
+    J is the loss on the specifications' examples plus `keep` times that on the training rows, both averaged over labels:
+    neither the rarer label nor what the model does well already is given up. ℓ is the log loss of one row, H the Hessian of
+    the probe's training objective. Each of the rounds takes the best k / rounds rows, then refits the probe with them, so that later
+    rounds mend what is still wrong. `value` is the influence, `specification` the one whose own mean loss the row
+    lowers most. Koh and Liang (2017), "Understanding black-box predictions via influence functions", equation 2.
+    """
+    example_weights, train_weights = label_averaging(example_labels), label_averaging(train_labels)
+    chosen: Ints = np.zeros(0, np.int64)
+    value, specification, reason = np.zeros(0), np.zeros(0, object), np.zeros(0, object)
+    probe: Probe | None = None
+    sizes = np.diff(np.linspace(0, k, min(rounds, k) + 1).astype(int))
+    with step("choosing rows", k, "rows") as advance:
+        for number, size in enumerate(sizes, start=1):
+            features = np.vstack([train_features, pool_features[chosen]])
+            labels = np.concatenate([train_labels, pool_labels[chosen]])
+            probe = fit_probe(features, labels, len(classes), C=C, start=probe)
+            slopes = _slopes(probe, example_features, example_labels)
+            solve = _solver(probe, features)
+            gradient = _gradient(example_features, slopes, example_weights)
+            gradient += keep * _gradient(train_features, _slopes(probe, train_features, train_labels), train_weights)
+            direction = solve(gradient[None], 0.01)[0]
+            pool_slopes = _slopes(probe, pool_features, pool_labels)
+            gain = np.einsum("nk,nk->n", pool_slopes, pool_features @ direction[:-1] + direction[-1], dtype=np.float64)
+            gain[chosen] = -np.inf
+            rows = np.argsort(-gain, kind="stable")[:size]
+
+            own = [
+                _gradient(example_features[members], slopes[members], np.full(len(members), 1 / len(members)))
+                for members in (np.flatnonzero(example_specifications == s) for s in range(len(specifications)))
+            ]
+            by_specification = np.stack(
+                [np.einsum("nk,nk->n", pool_slopes[rows], pool_features[rows] @ d[:-1] + d[-1]) for d in solve(np.stack(own), 0.1)],
+                axis=1,
+            )
+            best = by_specification.argmax(axis=1)
+            lowered = by_specification.max(axis=1)
+            chosen, value = np.concatenate([chosen, rows]), np.concatenate([value, gain[rows]])
+            names = np.where(lowered > 0, np.array(specifications, object)[best], "")
+            specification = np.concatenate([specification, names])
+            words = [
+                f"round {number}: lowers the loss on {name!r} by {nats:.2g} nats" if name
+                else f"round {number}: keeps the loss on the training data low"
+                for name, nats in zip(names, lowered, strict=True)
+            ]  # fmt: skip
+            reason = np.concatenate([reason, np.array(words, object)])
+            advance(int(size))
+    return Selection(chosen, specification, value, reason)
+
+
+def _slopes(probe: Probe, features: Floats, labels: Ints) -> Floats:
+    """Return p(k | x) − [y = k], (n, K): the slope of each row's loss in its logits."""
+    slopes = softmax(probe.logits(features))
+    slopes[np.arange(len(labels)), labels] -= 1
+    return slopes.astype(np.float32)
+
+
+def _gradient(features: Floats, slopes: Floats, weights: Floats) -> Floats:
+    """Return the gradient (p + 1, K) of the weighted loss, the intercept's last."""
+    weighted = slopes * weights[:, None].astype(np.float32)
+    return np.vstack([features.T @ weighted, weighted.sum(axis=0)])
+
+
+def _solver(probe: Probe, features: Floats) -> Callable[[Floats, float], Floats]:
+    """Return a function of gradients (R, p + 1, K) and a tolerance that solves H x = gradient for each of the R.
+
+    H = Σ_i x_i x_iᵀ ⊗ (diag p_i − p_i p_iᵀ) + ridge at the probe is never formed: conjugate gradients need its products alone,
+    some ten of them, since the features are decorrelated and its diagonal is a good preconditioner.
+    """
+    probs = softmax(probe.logits(features)).astype(np.float32)
+    n_classes = probs.shape[1]
+    ridge = np.full((features.shape[1] + 1, 1), (2 if n_classes == 2 else 1) / probe.C, np.float32)
+    ridge[-1] = 1e-4  # the intercept's is not penalised, but all of them may rise together, and no loss would see it
+    spread = probs * (1 - probs)
+    diagonal = np.vstack([np.square(features).T @ spread, spread.sum(axis=0)]) + ridge
+
+    def product(x: Floats) -> Floats:
+        many, width = len(x), features.shape[1]
+        side_by_side = x.transpose(1, 0, 2).reshape(width + 1, -1)
+        z = (features @ side_by_side[:-1] + side_by_side[-1]).reshape(-1, many, n_classes)
+        z *= probs[:, None]
+        z -= probs[:, None] * z.sum(axis=2, keepdims=True)
+        z = z.reshape(len(features), -1)
+        back = np.vstack([features.T @ z, z.sum(axis=0)]).reshape(width + 1, many, n_classes)
+        return back.transpose(1, 0, 2) + ridge * x
+
+    def solve(gradients: Floats, tolerance: float) -> Floats:
+        x, rest = np.zeros_like(gradients), gradients.copy()
+        scaled = rest / diagonal
+        towards = scaled.copy()
+        size = _inner(rest, scaled)
+        enough = tolerance**2 * size
+        for _ in range(_MOST_ITERATIONS):
+            bent = product(towards)
+            length = size / np.maximum(_inner(towards, bent), 1e-30)
+            x += length * towards
+            rest -= length * bent
+            scaled = rest / diagonal
+            before, size = size, _inner(rest, scaled)
+            if (size <= enough).all():
+                break
+            towards = scaled + size / np.maximum(before, 1e-30) * towards
+        return x
+
+    return solve
+
+
+def _inner(a: Floats, b: Floats) -> Floats:
+    return np.einsum("rpk,rpk->r", a, b)[:, None, None]

@@ -275,6 +275,7 @@ def test_missing_column_names_the_nearest_and_all(put: Any) -> None:
         ("text,text,label\na,b,c\n", "two columns named 'text'"),
         (",text,label\n0,b,c\n", "a column without a name (number 1)"),
         ("text,label,__curate_row\na,b,c\n", "'__curate_row'"),
+        ("text,label,a\0b\na,b,c\n", "holds a NUL byte"),
     ],
 )
 def test_bad_column_names(put: Any, content: str, said: str) -> None:

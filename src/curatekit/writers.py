@@ -11,10 +11,11 @@ from pathlib import Path
 import polars as pl
 
 from curatekit.errors import InputError
-from curatekit.files import atomic
+from curatekit.files import atomic, check_writable
 
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = r"^[=+\-@\t\r]"
+_BINARY = frozenset({".parquet", ".arrow", ".feather", ".ipc"})
 
 
 def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = False) -> None:
@@ -24,6 +25,8 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = Fal
     would run as a formula get an apostrophe in front. Parquet pages carry checksums. The same frame gives the same bytes.
     Raises InputError when the suffix or the folder will not do, NoSpace when the disk is full.
     """
+    import pyarrow as pa
+
     path = Path(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compress = _COMPRESSORS[suffixes.pop()] if suffixes and suffixes[-1] in _COMPRESSORS else None
@@ -31,9 +34,21 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = Fal
         raise InputError(
             f"{path}: the format is told by the suffix, and this is none of {', '.join(_FORMATS)} (also with .gz or .zst)."
         )
-    if not path.parent.is_dir():
-        raise InputError(f"The output folder {path.parent} does not exist. Create it first: mkdir -p {path.parent}")
-    data = _FORMATS[suffixes[-1]](_safe(frame) if excel_safe and suffixes[-1] in (".csv", ".tsv") else frame)
+    check_writable(path)
+    bytes_in = [name for name, kind in frame.schema.items() if _holds_bytes(kind)]
+    if bytes_in and suffixes[-1] not in _BINARY:
+        raise InputError(
+            f"{path}: column {bytes_in[0]!r} holds bytes, which {suffixes[-1]} cannot. Write .parquet instead."
+        )
+    if nul := next((name for name in frame.columns if "\0" in name), None):
+        raise InputError(f"{path}: the column name {nul!r} holds a NUL byte. Rename it.")
+    if excel_safe and suffixes[-1] in (".csv", ".tsv"):
+        frame = _safe(frame)
+    try:
+        data = _FORMATS[suffixes[-1]](frame)
+    except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} cannot hold this table: {reason}. Write .parquet or .jsonl instead.") from error
     with atomic(path) as temporary:
         temporary.write_bytes(compress(data) if compress else data)
 
@@ -41,6 +56,14 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = Fal
 def _safe(frame: pl.DataFrame) -> pl.DataFrame:
     cell = pl.col(pl.String)
     return frame.with_columns(pl.when(cell.str.contains(_FORMULA)).then(pl.lit("'") + cell).otherwise(cell).name.keep())
+
+
+def _holds_bytes(kind: pl.DataType) -> bool:
+    if isinstance(kind, pl.List | pl.Array):
+        return _holds_bytes(kind.inner)  # type: ignore[arg-type]
+    if isinstance(kind, pl.Struct):
+        return any(_holds_bytes(field.dtype) for field in kind.fields)  # type: ignore[arg-type]
+    return isinstance(kind, pl.Binary)
 
 
 def _csv(frame: pl.DataFrame) -> bytes:

@@ -69,6 +69,7 @@ def _within_limits(batches: Iterable[Any], schema: Any, stored: int, path: str) 
 
     kept, size = [], 0
     for batch in batches:
+        batch.validate(full=True)  # offsets and UTF-8: nothing below looks at them, and wrong ones crash the process
         size += batch.nbytes
         check_size(path, size, stored)
         kept.append(batch)
@@ -77,11 +78,16 @@ def _within_limits(batches: Iterable[Any], schema: Any, stored: int, path: str) 
 
 def to_table(table: pyarrow.Table, path: str) -> Table:
     """Return the Arrow `table` as ours; the codes of a Hugging Face ClassLabel column become its names, -1 becomes null."""
+    try:
+        _check_names(table.schema)
+        frame = pl.from_arrow(table)
+        class_labels = _class_labels(table.schema)
+    except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(f"{path} has a schema that cannot be read ({_first_line(error)}). {_ADVICE}") from error
+    assert isinstance(frame, pl.DataFrame)
     if twice := next((name for name in table.column_names if table.column_names.count(name) > 1), None):
         raise InputError(f"{path} has two columns named {twice!r}. Rename one of them.")
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    for column, classes in _class_labels(table.schema).items():
+    for column, classes in class_labels.items():
         if column in frame.columns and frame[column].dtype.is_integer():
             codes = frame[column]
             names = dict(enumerate(classes)) | {-1: None}
@@ -93,11 +99,18 @@ def to_table(table: pyarrow.Table, path: str) -> Table:
     return counted(frame)
 
 
+def _check_names(fields: Iterable[Any]) -> None:
+    """Read the name of every field, nested ones too: one that is not UTF-8 is a ValueError here and a panic in polars."""
+    for field in fields:
+        _ = field.name
+        _check_names(field.type.field(child) for child in range(field.type.num_fields))
+
+
 def _class_labels(schema: Any) -> dict[str, list[str]]:
     stored = (schema.metadata or {}).get(b"huggingface")
     if not stored:
         return {}
-    features = json.loads(stored).get("info", {}).get("features", {})
+    features = (json.loads(stored).get("info") or {}).get("features") or {}
     return {
         name: feature["names"]
         for name, feature in features.items()

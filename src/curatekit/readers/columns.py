@@ -49,6 +49,8 @@ def choose_columns(
             raise InputError(
                 f"{path} has a column without a name (number {frame.columns.index(name) + 1}). Name it; pandas leaves it out with index=False."
             )
+        if "\0" in name:
+            raise InputError(f"{path}: the column name {name!r} holds a NUL byte. Rename it.")
         if name.startswith(RESERVED):
             raise InputError(f"{path} has a column {name!r}; names that begin with {RESERVED} are ours. Rename it.")
     for option, names in (("--text", text), ("--label", [label]), ("--id", [id])):

@@ -60,6 +60,8 @@ def read_dataset(
     if limit is not None and limit < 1:
         raise InputError(f"A limit of {limit} rows leaves nothing to work on. Give 1 or more.")
     table, path, sha256 = read_source(source)
+    if not table.frame.height and not table.broken:
+        raise InputError(f"{path} has no rows. Give a file with at least one row.")
     columns = choose_columns(table.frame, path, (text,) if isinstance(text, str) else tuple(text), label, id, labels)
     texts = [table.strings(name) for name in columns.text]
     given = table.strings(columns.label) if columns.label else None

@@ -43,25 +43,21 @@ class Source(NamedTuple):
 def read_source(source: str | Path) -> Source:
     """Return the table of a file, a save_to_disk folder, hf://owner/name[/config]:split, or "-" (jsonl on standard input).
 
-    Raises InputError when there is no such thing, or it is of no kind in PARSERS, or it has no row and no broken row.
+    Raises InputError when there is no such thing, or it is of no kind in PARSERS, or holds no bytes, or is damaged.
     """
     address = str(source)
     path = Path(source)
     if address == STDIN:
         data = read_stdin()
-        found = Source(read_jsonl(data, "standard input"), "standard input", _sha256(data))
-    elif address.startswith(PREFIX):
+        return Source(read_jsonl(data, "standard input"), "standard input", _sha256(data))
+    if address.startswith(PREFIX):
         table = read_hub(address)
-        found = Source(table, address, _sha256(table.frame.write_ipc(None).getvalue()))
-    elif _is_folder(path):
-        found = Source(read_folder(path), address, sha256_file(path))
-    else:
-        parser, compression = _format(path)
-        data = read_bytes(path)
-        found = Source(parser(decompress(data, compression, address), address), address, _sha256(data))
-    if not found.table.frame.height and not found.table.broken:
-        raise InputError(f"{found.path} has no rows. Give a file with at least one row.")
-    return found
+        return Source(table, address, _sha256(table.frame.write_ipc(None).getvalue()))
+    if _is_folder(path):
+        return Source(read_folder(path), address, sha256_file(path))
+    parser, compression = _format(path)
+    data = read_bytes(path)
+    return Source(parser(decompress(data, compression, address), address), address, _sha256(data))
 
 
 def read_frame(source: str | Path) -> pl.DataFrame:

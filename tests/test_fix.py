@@ -1,0 +1,200 @@
+"""Changes, the corrected table, the patch, and the way back."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curatekit.dataset import from_lists
+from curatekit.errors import InputError, VerificationFailed
+from curatekit.fix import Change, Patch, changes, fixed, read_patch, restored, write_patch
+from curatekit.readers import read_dataset
+from curatekit.writers import write_table
+from curatekit_cli.fix import command
+
+LABELS = ["bad", "good", "bad", "good", "bad", "good"]
+DATASET = from_lists([f"text {i}" for i in range(6)], LABELS, ids=[f"r{i}" for i in range(6)])
+
+
+def issues(*rows: tuple[str, str, str, bool, float]) -> pl.DataFrame:
+    names = ["id", "given_label", "suggested_label", "is_issue", "suggested_probability"]
+    return pl.DataFrame(rows, schema=names, orient="row").with_columns(reasons=pl.lit("because"))
+
+
+FOUND = issues(
+    ("r4", "bad", "good", True, 0.9),
+    ("r1", "good", "bad", True, 0.6),
+    ("r3", "good", "bad", True, 0.8),
+    ("r0", "bad", "bad", False, 0.9),
+)
+
+
+def test_relabelling_changes_the_labels_of_issues_alone() -> None:
+    made = changes(DATASET, FOUND)
+    assert made[0] == Change("r4", 4, "relabel", "bad", "good", "because")
+    table = fixed(DATASET.frame, "label", made)
+    assert table["label"].to_list() == ["bad", "bad", "bad", "bad", "good", "good"]
+    assert table.drop("label").equals(DATASET.frame.drop("label"))
+    assert restored(table, "label", made).equals(DATASET.frame)
+
+
+def test_dropping_leaves_the_rows_out_and_brings_them_back_in_place() -> None:
+    made = changes(DATASET, FOUND, "drop")
+    table = fixed(DATASET.frame, "label", made)
+    assert table["id"].to_list() == ["r0", "r2", "r5"]
+    assert restored(table, "label", made).equals(DATASET.frame)
+
+
+def test_the_most_doubtful_and_the_surest_can_be_chosen() -> None:
+    assert [change.id for change in changes(DATASET, FOUND, top=2)] == ["r4", "r1"]
+    assert [change.id for change in changes(DATASET, FOUND, min_suggested_probability=0.8)] == ["r4", "r3"]
+    assert [change.id for change in changes(DATASET, FOUND, top=1, min_suggested_probability=0.7)] == ["r4"]
+    assert changes(DATASET, FOUND.clear()) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "says"),
+    [
+        (("r9", "bad", "good", True, 0.9), InputError, "no row"),
+        (("r0", "bad", "goood", True, 0.9), InputError, "Did you mean 'good'"),
+        (("r0", "good", "bad", True, 0.9), VerificationFailed, "changed since"),
+    ],
+)
+def test_issues_that_do_not_fit_the_data_are_refused(row: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        changes(DATASET, issues(row))
+
+
+def test_a_table_that_is_no_list_of_issues_is_refused() -> None:
+    with pytest.raises(InputError, match="'is_issue'"):
+        changes(DATASET, FOUND.drop("is_issue"))
+    with pytest.raises(InputError, match="no number"):
+        changes(DATASET, FOUND.with_columns(suggested_probability=pl.lit("high")))
+
+
+def test_labels_that_are_numbers_stay_numbers(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "id": ["a", "b", "c", "d"],
+            "text": ["one", "two", "three", "four"],
+            "label": [1, 0, 1, 0],
+            "when": [dt.date(2026, 1, day) for day in (1, 2, 3, 4)],
+            "tags": [["x"], [], ["y", "z"], None],
+            "weight": [0.1, None, 1e-9, 3.0],
+        }
+    )
+    write_table(frame, tmp_path / "data.parquet")
+    dataset = read_dataset(tmp_path / "data.parquet", "text", "label", "id")
+    found = issues(("a", "1", "0", True, 0.9), ("d", "0", "1", True, 0.9))
+    for policy in ("relabel", "drop"):
+        made = changes(dataset, found, policy)  # type: ignore[arg-type]
+        table = fixed(dataset.frame, "label", made)
+        assert table.schema == frame.schema
+        assert restored(table, "label", made).equals(frame)
+    assert fixed(dataset.frame, "label", changes(dataset, found))["label"].to_list() == [0, 0, 1, 1]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data(), n=st.integers(1, 12), policy=st.sampled_from(["relabel", "drop"]))
+def test_any_change_can_be_undone_through_its_file(data: st.DataObject, n: int, policy: str) -> None:
+    text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8)
+    texts = data.draw(st.lists(text, min_size=n, max_size=n))
+    labels = data.draw(st.lists(st.sampled_from(["x", "y", "z ñ", '"q",']), min_size=n, max_size=n))
+    dataset = from_lists(texts, labels, ids=[str(i) for i in range(n)])
+    rows = data.draw(st.lists(st.integers(0, n - 1), unique=True, max_size=n))
+    other = dict(zip(dataset.classes, (*dataset.classes[1:], dataset.classes[0]), strict=True))
+    found = issues(*((str(i), labels[i], other[labels[i]], True, 1.0) for i in rows))
+    made = tuple(changes(dataset, found, policy)) if rows else ()  # type: ignore[arg-type]
+    as_read = tuple(Change(**json.loads(json.dumps(dataclasses.asdict(change)))) for change in made)
+    assert restored(fixed(dataset.frame, "label", made), "label", as_read).equals(dataset.frame)
+
+
+def test_a_patch_is_read_as_it_was_written(tmp_path: Path) -> None:
+    patch = Patch("label", "0" * 64, "fixed.csv", "1" * 64, tuple(changes(DATASET, FOUND, "drop")))
+    write_patch(patch, tmp_path / "patch.jsonl")
+    assert read_patch(tmp_path / "patch.jsonl") == patch
+    with pytest.raises(InputError, match="no file"):
+        read_patch(tmp_path / "other.jsonl")
+    for content in ("", "{}", "[1]", "not json", '{"format": "curatekit patch 1"}', '{"format": "other"}'):
+        (tmp_path / "bad.jsonl").write_text(content)
+        with pytest.raises(InputError, match="no patch"):
+            read_patch(tmp_path / "bad.jsonl")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A csv with its issues and their manifest, as `curate find-errors` leaves them."""
+    from curatekit.run import recorded
+
+    lines = ["id,text,mood,extra", *(f'{id},"text, {id}",{label},' for id, label in zip("012345", LABELS, strict=True))]
+    (tmp_path / "data.csv").write_text("\n".join(lines) + "\n")
+    found = FOUND.with_columns(pl.col("id").str.strip_prefix("r"))
+    with recorded("find-errors", {"text": ["text"], "label": "mood", "id": "id", "on_bad_row": "fail"}) as made:
+        made.input(tmp_path / "data.csv")
+        write_table(found, tmp_path / "issues.csv")
+        made.output(tmp_path / "issues.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize("policy", ["relabel", "drop"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_the_command_fixes_and_undoes(folder: Path, policy: str, suffix: str) -> None:
+    output, back = folder / f"fixed{suffix}", folder / "restored.csv"
+    ran = run(folder / "issues.csv", "-o", output, "--policy", policy)
+    assert ran.exit_code == 0, ran.output
+    assert "3 of 6 rows" in ran.output
+    assert output.with_name(f"fixed{suffix}.run.json").exists()
+    ran = run("--undo", folder / f"fixed{suffix}.patch.jsonl", "-o", back)
+    assert ran.exit_code == 0, ran.output
+    assert read_dataset(back, "text", "mood", "id").frame.equals(
+        read_dataset(folder / "data.csv", "text", "mood", "id").frame
+    )
+
+
+def test_the_original_comes_back_byte_for_byte(folder: Path) -> None:
+    write_table(pl.DataFrame({"id": list("012345"), "text": list("abcdef"), "mood": LABELS}), folder / "data.csv")
+    options = ("--data", folder / "data.csv", "--label", "mood")
+    (folder / "issues.csv.run.json").unlink()
+    for policy in ("relabel", "drop"):
+        assert run(folder / "issues.csv", *options, "-o", folder / "fixed.csv", "--policy", policy).exit_code == 0
+        ran = run("--undo", folder / "fixed.csv.patch.jsonl", "-o", folder / "restored.csv", "--json")
+        assert json.loads(ran.stdout)["identical"] is True
+        assert (folder / "restored.csv").read_bytes() == (folder / "data.csv").read_bytes()
+
+
+def test_data_that_changed_are_refused(folder: Path) -> None:
+    (folder / "data.csv").write_text((folder / "data.csv").read_text() + "6,more,good,\n")
+    ran = run(folder / "issues.csv", "-o", folder / "fixed.csv")
+    assert ran.exit_code == 5
+    assert "not the file" in ran.output
+    assert not (folder / "fixed.csv").exists()
+    (folder / "data.csv").unlink()
+    assert run(folder / "issues.csv", "-o", folder / "fixed.csv").exit_code == 2
+    (folder / "issues.csv.run.json").unlink()
+    assert "--data" in run(folder / "issues.csv", "-o", folder / "fixed.csv").output
+
+
+def test_a_corrected_file_that_changed_is_not_undone(folder: Path) -> None:
+    assert run(folder / "issues.csv", "-o", folder / "fixed.csv").exit_code == 0
+    (folder / "fixed.csv").write_text("id,text,mood,extra\n")
+    assert run("--undo", folder / "fixed.csv.patch.jsonl", "-o", folder / "restored.csv").exit_code == 5
+    assert not (folder / "restored.csv").exists()
+
+
+def test_one_of_issues_and_undo_is_needed(folder: Path) -> None:
+    assert run("-o", folder / "x.csv").exit_code == 2
+    assert run(folder / "issues.csv", "--undo", folder / "p", "-o", folder / "x.csv").exit_code == 2
+    assert run(folder / "issues.csv", "-o", folder / "none" / "x.csv").exit_code == 2

@@ -342,7 +342,7 @@ def test_a_finished_run_is_not_run_again_and_another_run_is_refused(
     first = fit()
     assert_same_weights(first, fit())
     assert any("not trained again" in text for text in notes)
-    with pytest.raises(InputError, match="holds another run: seed, learning_rate differ"):
+    with pytest.raises(InputError, match="holds another run, with other seed, learning_rate"):
         fit(replace(once, learning_rate=1e-4), seed=1)
     adapted = fit(replace(once, lora_rank=2), overwrite=True)
     assert_same_weights(adapted, load_classifier(folder))

@@ -18,9 +18,8 @@ from curatekit.encoders.find import find
 from curatekit.errors import InputError
 from curatekit.files import sha256_file, write_json
 from curatekit.reporting import note, step
+from curatekit.train.folder import MARK, content_hash, prepare, remove_checkpoints
 
-MARK = "curatekit.json"  # written last: a folder that holds it is a finished model
-_RUN = "training.json"
 _KIND = "classifier"
 _TOKENS_PER_BATCH = 8192
 _CHARS_PER_TOKEN = 64  # a text is cut at this many characters for each token that the model takes, before tokenising
@@ -113,7 +112,6 @@ def fit_classifier(
     eval_inputs: Inputs | None = None,
     eval_labels: Ints | None = None,
     output_dir: Path | str | None = None,
-    resume: bool = True,
     overwrite: bool = False,
 ) -> Classifier:
     """Return a classifier fine-tuned on (inputs, labels); the same arguments give the same weights on one machine.
@@ -127,23 +125,28 @@ def fit_classifier(
     check_rows(inputs, labels, classes)
     if (eval_inputs is None) != (eval_labels is None):
         raise ValueError("eval_inputs and eval_labels go together")
+    evaluation = None
     if eval_inputs is not None and eval_labels is not None:
         _check(eval_inputs, eval_labels, classes, "evaluation")
-    _check_training(training, evaluated=eval_inputs is not None)
+        evaluation = content_hash(eval_inputs, eval_labels)
+    _check_training(training, evaluated=evaluation is not None)
 
     with TemporaryDirectory(prefix="curatekit-") as scratch:
         folder = Path(output_dir) if output_dir is not None else Path(scratch)
         base_folder = find_base(base)
         run = {
-            "base": {"name": str(base), "sha256": weights_hash(base_folder)},
-            "data": _content(inputs, labels),
+            "kind": _KIND,
+            "base": {
+                "name": str(base_folder if Path(base).is_dir() else base),
+                "sha256": weights_hash(base_folder),
+            },
+            "rows": content_hash(inputs, labels),
             "classes": list(classes),
-            "evaluation": _content(eval_inputs, eval_labels),
+            "evaluation": evaluation,
             "seed": seed,
             **asdict(training),
         }
-        finished = _prepare(folder, run, resume, overwrite) if output_dir is not None else False
-        if finished:
+        if output_dir is not None and prepare(folder, run, overwrite=overwrite):
             note(f"{folder} already holds this very model; it is not trained again.")
             return load_classifier(folder)
         classifier = _trained(base_folder, run["base"], training, seed, inputs, labels, tuple(classes), eval_inputs,
@@ -151,7 +154,7 @@ def fit_classifier(
         if output_dir is not None:
             classifier.save(folder)
             if training.save_total_limit is None:
-                _remove_checkpoints(folder)
+                remove_checkpoints(folder)
     return classifier
 
 
@@ -165,6 +168,10 @@ def load_classifier(folder: Path | str) -> Classifier:
     folder = Path(folder)
     mark = folder / MARK
     saved = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else {}
+    if not saved and (folder / "adapter_config.json").is_file():
+        raise InputError(
+            f"{folder} holds an adapter without {MARK}, which names its base. Give the folder finetune wrote."
+        )
     base = saved.get("base", {"name": str(folder), "sha256": weights_hash(folder)})
     base_folder = None
     if saved.get("adapter"):
@@ -345,48 +352,3 @@ def _check_training(training: Training, *, evaluated: bool) -> None:
         raise InputError("Keeping the best model or stopping early needs evaluations: give --eval FILE.")
     if patience is not None and best is None:
         raise InputError("--early-stopping-patience needs --metric-for-best-model: loss, accuracy, macro_f1 or mcc.")
-
-
-def _content(inputs: Inputs | None, labels: Ints | None) -> str | None:
-    """Return a hash of texts and labels in order."""
-    if inputs is None or labels is None:
-        return None
-    digest = hashlib.sha256(np.ascontiguousarray(labels, np.int64).tobytes())
-    for column in inputs:
-        for text in column:
-            encoded = text.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(8, "little") + encoded)
-    return digest.hexdigest()
-
-
-def _prepare(folder: Path, run: Mapping[str, Any], resume: bool, overwrite: bool) -> bool:
-    """Make `folder` ready for this run; return True when it already holds the finished model of the same run."""
-    folder.mkdir(exist_ok=True)
-    record = folder / _RUN
-    if record.is_file() and not overwrite:
-        earlier = json.loads(record.read_text(encoding="utf-8"))
-        differs = [name for name in run if run[name] != earlier.get(name)]
-        if differs:
-            raise InputError(
-                f"{folder} holds another run: {', '.join(differs)} differ{'s' if len(differs) == 1 else ''}. "
-                "Choose another folder, or give --overwrite."
-            )
-        if resume:
-            return (folder / MARK).is_file()
-    elif not overwrite and any(folder.iterdir()):
-        raise InputError(
-            f"{folder} is not empty and was not made by finetune. Choose another folder, or give --overwrite."
-        )
-    (folder / MARK).unlink(missing_ok=True)
-    _remove_checkpoints(folder)
-    for stale in (*folder.glob("*.safetensors"), folder / "adapter_config.json"):
-        stale.unlink(missing_ok=True)
-    write_json(record, run)
-    return False
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    import shutil
-
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from curatekit.arrays import Floats
 from curatekit.errors import InputError
-from curatekit.train.classifier import MARK, Inputs, load_classifier
+from curatekit.train.classifier import Inputs, load_classifier
+from curatekit.train.folder import MARK, unfinished
 
 if TYPE_CHECKING:
     from curatekit.cache import Cache
@@ -36,7 +37,7 @@ def load_model(folder: Path | str, cache: Cache | None = None) -> Model:
     if not folder.is_dir():
         raise InputError(f"There is no model folder {folder}. Make one with: curate finetune TRAIN -o {folder}")
     if not (folder / MARK).is_file():
-        if (folder / "training.json").is_file():
+        if unfinished(folder):
             raise InputError(
                 f"The training of {folder} was not finished. Run the same curate finetune again: it goes on."
             )

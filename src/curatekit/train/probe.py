@@ -17,7 +17,8 @@ from curatekit.errors import InputError
 from curatekit.files import atomic, write_json
 from curatekit.predict.features import FeatureMap, fit_features
 from curatekit.predict.probe import Probe, fit_probe
-from curatekit.train.classifier import MARK, Inputs, check_rows
+from curatekit.train.classifier import Inputs, check_rows
+from curatekit.train.folder import MARK, content_hash, prepare
 
 if TYPE_CHECKING:
     from curatekit.cache import Cache
@@ -79,20 +80,34 @@ def fit_probe_classifier(
     encoder: encoders.Encoder | None = None,
     seed: int = 0,
     cache: Cache | None = None,
+    output_dir: Path | str | None = None,
+    overwrite: bool = False,
 ) -> ProbeClassifier:
-    """Return the probe fitted on (inputs, labels); C and temperature by inner cross-validation.
+    """Return the probe fitted on (inputs, labels), saved to `output_dir` if given; C and temperature by inner cross-validation.
 
     inputs: one column of n texts, or two for pairs. labels: (n,) codes into `classes`. Raises InputError when fewer than
-    two classes have rows.
+    two classes have rows, or when `output_dir` holds another run (see `overwrite`).
     """
     check_rows(inputs, labels, classes)
     encoder = encoder or encoders.load_encoder()
+    if output_dir is not None:
+        run = {
+            "kind": _KIND,
+            "base": encoder.key,
+            "rows": content_hash(inputs, labels),
+            "classes": list(classes),
+            "seed": seed,
+        }
+        prepare(Path(output_dir), run, overwrite=overwrite)
     from curatekit.embed import embed
 
     layers, texts = embed(tuple(map(tuple, inputs)), encoder, cache).layers, _joined(inputs)
     features = fit_features(layers, texts, seed=seed)
     probe = fit_probe(features.transform(layers, texts), labels, len(classes), seed=seed)
-    return ProbeClassifier(probe, features, encoder, tuple(classes), cache)
+    fitted = ProbeClassifier(probe, features, encoder, tuple(classes), cache)
+    if output_dir is not None:
+        fitted.save(output_dir)
+    return fitted
 
 
 def load_probe(folder: Path | str, cache: Cache | None = None) -> ProbeClassifier:

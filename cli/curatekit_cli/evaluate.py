@@ -1,0 +1,190 @@
+"""curate evaluate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curatekit_cli._options import DataOptions, data_options, json_option, output_option, seed_option
+from curatekit_cli._print import result, shown, table
+from curatekit_cli._session import read, session
+
+if TYPE_CHECKING:
+    from curatekit.evaluate.classification import Classification
+    from curatekit.evaluate.failure_rate import FailureRates
+    from curatekit.evaluate.intervals import Interval
+
+MOST_CONFUSED = 10
+
+
+@click.command("evaluate")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", required=False)
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Measure the failure rate on the tests of these specifications.",
+)
+@data_options
+@seed_option
+@output_option("Write here: the report as .json, or the predictions row by row as .csv, .jsonl, .parquet.")
+@json_option
+def command(
+    model: Path,
+    data: str | None,
+    spec: Path | None,
+    data_options: DataOptions,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure MODEL on the labelled rows of DATA, on the tests of specifications, or on both.
+
+    Every figure has a 95 % interval: Wilson's for accuracy and failure rates, the bootstrap's for macro-F1 and MCC.
+
+    Example: curate evaluate model/ heldout.csv --label sentiment --spec specs.yaml
+    """
+    with session(output) as run:
+        import polars as pl
+
+        from curatekit.cache import Cache, default_root
+        from curatekit.errors import InputError
+        from curatekit.evaluate.classification import classification
+        from curatekit.evaluate.failure_rate import failure_rate
+        from curatekit.evaluate.predictions import prediction_rows
+        from curatekit.files import write_json
+        from curatekit.run import plain
+        from curatekit.specs import read_specifications
+        from curatekit.train.model import load_model
+        from curatekit.writers import write_table
+
+        if data is None and spec is None:
+            raise InputError("There is nothing to measure on. Give DATA with labels, --spec with tests, or both.")
+        specifications = read_specifications(spec, tests=True) if spec is not None else ()
+        dataset = read(run, data, data_options, output) if data is not None else None
+        trained = load_model(model, Cache(default_root()))
+        run.input(model)
+        payload: dict[str, Any] = {"model": model, "classes": trained.classes}
+        lines: list[str] = []
+        rows: list[pl.DataFrame] = []
+        if dataset is not None:
+            dataset = dataset.with_classes(trained.classes)
+            probs = trained.pred_probs(dataset.inputs)
+            scores = classification(dataset.labels, probs.argmax(1), len(trained.classes), seed=seed)
+            payload |= scores_payload(scores, trained.classes)
+            lines += [f"{scores.n:,} rows of {data}", *scores_lines(scores, trained.classes), ""]
+            rows.append(
+                prediction_rows(dataset.ids.tolist(), dataset.texts, dataset.label_names, probs, trained.classes)
+            )
+        if spec is not None:
+            run.input(spec)
+            cases = [(s, number, test) for s in specifications for number, test in enumerate(s.tests or ())]
+            unknown = sorted({s.label for s in specifications} - set(trained.classes))
+            if unknown:
+                raise InputError(
+                    f"{spec} expects labels that {model} does not know: {', '.join(map(repr, unknown))}. "
+                    f"Its labels are {', '.join(map(repr, trained.classes))}."
+                )
+            texts = [test for _, _, test in cases]
+            names = [s.id for s, _, _ in cases]
+            probs = trained.pred_probs((texts,))
+            predicted = [trained.classes[code] for code in probs.argmax(1)]
+            rates = failure_rate(predicted, [s.label for s, _, _ in cases], names)
+            payload["failure_rate"] = failures_payload(rates)
+            lines += [
+                f"{len(cases):,} tests of {len(specifications)} specifications in {spec}",
+                *failures_lines(rates),
+                "",
+            ]
+            ids = [f"{s.id}#{number}" for s, number, _ in cases]
+            rows.append(prediction_rows(ids, texts, [s.label for s, _, _ in cases], probs, trained.classes, names))
+        run.metrics.update(payload)
+        if output is not None:
+            if output.suffix == ".json":
+                write_json(output, plain(payload))
+            else:
+                write_table(pl.concat(rows), output)
+            run.output(output)
+            lines.append(f"Written: {output}")
+        following = "curate evaluate with --spec specs.yaml, to see what the model must get right"
+        if spec is not None:
+            following = f"curate select POOL --spec {spec} -o chosen.csv, for rows that lower these failures"
+        result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+
+
+def scores_payload(scores: Classification, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the scores as plain values."""
+    return {
+        "rows": scores.n,
+        "accuracy": scores.accuracy._asdict(),
+        "macro_f1": scores.macro_f1._asdict(),
+        "mcc": scores.mcc._asdict(),
+        "per_class": {name: row._asdict() for name, row in zip(classes, scores.per_class, strict=True)},
+        "confusion": scores.confusion,
+    }
+
+
+def scores_lines(scores: Classification, classes: tuple[str, ...]) -> list[str]:
+    """Return the scores as text: figures with intervals, the table of classes, the most frequent confusions."""
+    figures = [
+        f"{name}  {_interval(interval)}"
+        for name, interval in (
+            ("accuracy", scores.accuracy),
+            ("macro-F1", scores.macro_f1),
+            ("MCC     ", scores.mcc),
+        )
+    ]
+    per_class = [
+        (name, row.n, row.predicted, row.precision, row.recall, row.f1)
+        for name, row in zip(classes, scores.per_class, strict=True)
+    ]
+    wrong = sorted(
+        (-int(count), classes[given], classes[called])
+        for (given, row) in enumerate(scores.confusion)
+        for (called, count) in enumerate(row)
+        if given != called and count
+    )
+    confused = [(given, called, -count) for count, given, called in wrong[:MOST_CONFUSED]]
+    return [
+        *figures,
+        "",
+        *table(["label", "rows", "predicted", "precision", "recall", "F1"], per_class),
+        *(["", *table(["label", "predicted as", "rows"], confused)] if confused else []),
+    ]
+
+
+def failures_payload(rates: FailureRates) -> dict[str, Any]:
+    """Return the failure rates as plain values."""
+
+    def rows(kind: str) -> list[dict[str, Any]]:
+        return [
+            {kind: row.name, "n": row.n, "failures": row.failures, **row.rate._asdict()}
+            for row in getattr(rates, f"per_{kind}")
+        ]
+
+    return {
+        "overall": rates.overall._asdict(),
+        "by_label_mean": rates.by_label_mean._asdict(),
+        "per_specification": rows("specification"),
+        "per_label": rows("label"),
+    }
+
+
+def failures_lines(rates: FailureRates) -> list[str]:
+    """Return the failure rates as text, the worst specification first."""
+    worst = sorted(rates.per_specification, key=lambda row: (-row.rate.value, row.name))
+    per_specification = [(row.name, row.n, row.failures, *row.rate) for row in worst]
+    return [
+        f"failure rate                 {_interval(rates.overall)}",
+        f"failure rate, mean of labels {_interval(rates.by_label_mean)}",
+        *(f"  expected {shown(row.name, 40)}: {_interval(row.rate)}" for row in rates.per_label),
+        "",
+        *table(["specification", "tests", "failures", "rate", "low", "high"], per_specification),
+    ]
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

@@ -1,0 +1,211 @@
+"""curate finetune"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curatekit_cli._options import (
+    DataOptions,
+    EncoderOptions,
+    data_options,
+    encoder_options,
+    json_option,
+    output_option,
+    seed_option,
+)
+from curatekit_cli._print import result
+from curatekit_cli._session import read, session
+from curatekit_cli.evaluate import scores_lines, scores_payload
+
+if TYPE_CHECKING:
+    from curatekit.dataset import Dataset
+    from curatekit.train.model import Model
+    from curatekit.train.rows import Rows
+
+PROBE = "probe"
+# The options of the transformer, by the names of curatekit.train.classifier.Training.
+_TRAINING = {
+    "epochs": click.option("--epochs", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True,
+                           help="Go over the rows this many times."),
+    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps."),
+    "learning_rate": click.option("--learning-rate", type=click.FloatRange(0, min_open=True),
+                                  help="Step size of AdamW, falling linearly [default: by full or LoRA training]."),
+    "batch_size": click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True,
+                               help="Put this many rows into a batch."),
+    "gradient_accumulation": click.option("--gradient-accumulation", type=click.IntRange(min=1), default=1, show_default=True,
+                                          help="Sum the gradients of this many batches before each step."),
+    "warmup": click.option("--warmup", type=click.FloatRange(0), default=0.1, show_default=True,
+                           help="Raise the learning rate over this many steps, or this share of them if below 1."),
+    "weight_decay": click.option("--weight-decay", type=click.FloatRange(0), default=0.01, show_default=True,
+                                 help="Shrink the weights by this much."),
+    "max_length": click.option("--max-length", type=click.IntRange(min=2), metavar="TOKENS",
+                               help="Cut texts here [default: where the model ends, at most 256]."),
+    "bf16": click.option("--bf16/--no-bf16", default=None,
+                         help="Compute in bfloat16 [default: where the machine has it]."),
+    "lora_rank": click.option("--lora-rank", type=click.IntRange(min=1), help="Train by LoRA of this rank [with --lora: 8]."),
+    "eval_strategy": click.option("--eval-strategy", type=click.Choice(["no", "epoch", "steps"]), default="epoch",
+                                  show_default=True, help="Evaluate on --eval while training: when."),
+    "eval_steps": click.option("--eval-steps", type=click.IntRange(min=1), help="Evaluate every so many steps."),
+    "save_steps": click.option("--save-steps", type=click.IntRange(min=1),
+                               help="Save a checkpoint every so many steps [default: at each epoch]."),
+    "save_total_limit": click.option("--save-total-limit", type=click.IntRange(min=1),
+                                     help="Keep this many checkpoints [default: none once the model is finished]."),
+    "metric_for_best_model": click.option("--metric-for-best-model",
+                                          type=click.Choice(["loss", "accuracy", "macro_f1", "mcc"]),
+                                          help="Keep the checkpoint that is best by this on --eval [default: the last]."),
+    "early_stopping_patience": click.option("--early-stopping-patience", type=click.IntRange(min=1),
+                                            help="Stop after this many evaluations without a better one."),
+    "logging_steps": click.option("--logging-steps", type=click.IntRange(min=1), default=50, show_default=True,
+                                  help="Log the loss every so many steps."),
+    "report_to": click.option("--report-to", default="none", show_default=True,
+                              help="Send the log to tensorboard, wandb or trackio as well; log.jsonl is always written."),
+}  # fmt: skip
+
+
+def _training_options(command: Any) -> Any:
+    for option in reversed(_TRAINING.values()):
+        command = option(command)
+    return command
+
+
+@click.command("finetune")
+@click.argument("train")
+@click.option("--add", multiple=True, metavar="FILE", help="Train on these rows too, such as a selection; repeatable.")
+@click.option("--eval", "evaluation", metavar="FILE", help="Measure on these labelled rows, which are not trained on.")
+@click.option(
+    "--base",
+    default="all-MiniLM-L6-v2",
+    show_default=True,
+    metavar="MODEL",
+    help="Start from this model (a name or a folder), or take 'probe': logistic regression on --encoder, in seconds.",
+)
+@click.option("--lora", is_flag=True, help="Train a LoRA adapter and the head instead of all weights.")
+@_training_options
+@click.option(
+    "--overwrite", is_flag=True, help="Replace another model in the output folder, and start from the beginning."
+)
+@data_options
+@encoder_options
+@seed_option
+@output_option("Write the model into this folder.", required=True)
+@json_option
+def command(
+    train: str,
+    add: tuple[str, ...],
+    evaluation: str | None,
+    base: str,
+    lora: bool,
+    overwrite: bool,
+    data_options: DataOptions,
+    encoder_options: EncoderOptions,
+    seed: int,
+    output: Path,
+    as_json: bool,
+    **training: Any,
+) -> None:
+    """Train a classifier on TRAIN and what was selected for it.
+
+    A run that was interrupted goes on from its last checkpoint when the same command is given again.
+
+    Example: curate finetune train.csv --add chosen.csv --label sentiment --eval heldout.csv -o model
+    """  # fmt: skip
+    with session(output) as run:
+        from curatekit.evaluate.classification import classification
+        from curatekit.files import write_json
+        from curatekit.run import plain
+        from curatekit.train.rows import evaluation_rows, training_rows
+
+        _check(click.get_current_context(), base)
+        dataset = read(run, train, data_options, output)
+        by_name = data_options._replace(text=dataset.columns.text, label=dataset.columns.label, id=None)
+        selections = [read(run, file, by_name, output) for file in add]
+        rows = training_rows(dataset, selections)
+        measured = None
+        if evaluation is not None:
+            measured = evaluation_rows(read(run, evaluation, by_name, output), rows)
+        if base == PROBE:
+            model = _probe(rows, encoder_options, seed, output, overwrite)
+        else:
+            training["lora_rank"] = training["lora_rank"] or (8 if lora else None)
+            training["max_steps"] = training["max_steps"] or -1
+            model = _classifier(rows, measured, base, training, seed, output, overwrite)
+        counts = {name: int((rows.labels == code).sum()) for code, name in enumerate(rows.classes)}
+        payload: dict[str, Any] = {"rows": len(rows.labels), "added": rows.added, "rows_per_class": counts}
+        lines = [
+            f"Trained on {len(rows.labels):,} rows ({rows.added:,} of them added) of {len(counts)} classes: {output}"
+        ]
+        if measured is not None:
+            predicted = model.pred_probs(measured.inputs).argmax(1)
+            scores = classification(measured.labels, predicted, len(rows.classes), seed=seed)
+            payload["eval"] = scores_payload(scores, rows.classes)
+            lines += ["", f"On the {scores.n:,} rows of {evaluation}:", *scores_lines(scores, rows.classes), ""]
+            if training["metric_for_best_model"] is not None:
+                lines.append("The best checkpoint was chosen on these very rows, so the figures flatter it.")
+        write_json(output / "metrics.json", plain(payload))
+        run.metrics.update(payload)
+        run.output(output)
+        following = f"curate evaluate {output} {evaluation or 'HELDOUT'} --spec specs.yaml"
+        result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+
+
+def _check(context: click.Context, base: str) -> None:
+    """Refuse options that the base makes meaningless."""
+    from click.core import ParameterSource
+
+    from curatekit.errors import InputError
+
+    def given(*names: str) -> list[str]:
+        explicit = [name for name in names if context.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+        return [f"--{name.replace('_', '-')}" for name in explicit]
+
+    if base == PROBE and (useless := given("lora", *_TRAINING)):
+        raise InputError(
+            f"{', '.join(useless)}: the probe has no such setting. Leave it out, or choose another --base."
+        )
+    if base != PROBE and (useless := given("encoder", "precision", "backend", "cache")):
+        raise InputError(f"{', '.join(useless)}: only --base probe has an encoder. Leave it out, or give --base probe.")
+
+
+def _probe(rows: Rows, options: EncoderOptions, seed: int, output: Path, overwrite: bool) -> Model:
+    from curatekit.cache import Cache, default_root
+    from curatekit.encoders import load_encoder
+    from curatekit.train.probe import fit_probe_classifier
+
+    return fit_probe_classifier(
+        rows.inputs,
+        rows.labels,
+        rows.classes,
+        encoder=load_encoder(options.encoder, options.precision, options.backend),
+        seed=seed,
+        cache=Cache(options.cache or default_root()),
+        output_dir=output,
+        overwrite=overwrite,
+    )
+
+
+def _classifier(
+    rows: Rows,
+    measured: Dataset | None,
+    base: str,
+    training: dict[str, Any],
+    seed: int,
+    output: Path,
+    overwrite: bool,
+) -> Model:
+    from curatekit.train.classifier import Training, fit_classifier
+
+    return fit_classifier(
+        rows.inputs,
+        rows.labels,
+        rows.classes,
+        base=base,
+        training=Training(**training),
+        seed=seed,
+        eval_inputs=measured.inputs if measured is not None else None,
+        eval_labels=measured.labels if measured is not None else None,
+        output_dir=output,
+        overwrite=overwrite,
+    )

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +26,10 @@ from curatekit.reporting import note
 
 Arrays = dict[str, NDArray[Any]]
 
+KEY_BYTES = 16
+
 _FORMAT = "1"
+_DAY = 86_400
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -44,7 +48,9 @@ def default_root() -> Path:
 
 def digest(value: Any) -> str:
     """Return the SHA-256, as hex, of a value's canonical JSON (keys sorted, no spaces)."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    ).hexdigest()
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -120,6 +126,11 @@ class Cache:
         """Store arrays in a file of this cache; on a read-only cache, say so once and store nothing."""
         with self._tolerating_read_only():
             write_arrays(path, arrays)
+            _remove_leftovers(path.parent)
+
+    def rows(self, *folders: str) -> RowStore:
+        """Return the store of rows in a subfolder of this cache."""
+        return RowStore(self, self.root.joinpath(*folders))
 
     def set_aside(self, path: Path, reason: str) -> None:
         """Move a damaged file to `corrupt/` under the root and say so."""
@@ -154,3 +165,67 @@ class Cache:
         finally:
             if descriptor is not None:
                 os.close(descriptor)
+
+
+class RowStore:
+    """Arrays by row, each row under a key of 16 bytes: append-only files ("shards") that are never changed.
+
+    A shard holds the keys of its rows and, for each array, the rows. It appears under its name at once and whole, so a
+    run that is killed loses only the rows since its last `add`, and any number of processes may add at once: the worst
+    that can happen is that two of them compute the same rows.
+    """
+
+    def __init__(self, cache: Cache, folder: Path) -> None:
+        self._cache, self._folder = cache, folder
+
+    def fetch(self, wanted: Mapping[bytes, int], into: Arrays) -> NDArray[np.int64]:
+        """Copy the stored rows of the `wanted` keys into their positions of the arrays `into`; return these positions."""
+        missing = dict(wanted)
+        found: list[int] = []
+        for path in sorted(self._folder.glob("*.safetensors")):
+            if not missing:
+                break
+            try:
+                hits = [(row, key) for row, key in enumerate(_keys_unverified(path)) if key in missing]
+            except FileNotFoundError:  # set aside by another process a moment ago
+                continue
+            except Corrupt as reason:
+                self._cache.set_aside(path, str(reason))
+                continue
+            stored = self._cache.read(path) if hits else None
+            if stored is None:
+                continue
+            rows = np.array([row for row, _ in hits])
+            positions = np.array([missing[key] for _, key in hits])
+            for name, array in into.items():
+                array[positions] = stored[name][rows]
+            found.extend(positions.tolist())
+            for _, key in hits:
+                missing.pop(key, None)
+        return np.array(found, np.int64)
+
+    def add(self, keys: list[bytes], arrays: Arrays) -> None:
+        """Store one row of each array under each key."""
+        packed = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), KEY_BYTES)
+        name = hashlib.sha256(packed.tobytes()).hexdigest()
+        self._cache.write(self._folder / f"{name}.safetensors", {"keys": packed, **arrays})
+
+
+def _keys_unverified(path: Path) -> list[bytes]:
+    """Return the keys in a shard; the shard is verified only when it turns out to hold wanted rows."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            packed = file.get_tensor("keys").tobytes()
+    except (SafetensorError, ValueError) as error:
+        raise Corrupt(str(error)) from error
+    return [packed[start : start + KEY_BYTES] for start in range(0, len(packed), KEY_BYTES)]
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of runs that were killed a day ago or earlier."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()

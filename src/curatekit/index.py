@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +45,7 @@ class Neighbours(NamedTuple):
     """"exact" or "approximate"."""
 
 
-def nearest(
-    queries: Floats, k: int, items: Floats | None = None, *, method: str = "auto", seed: int = 0
-) -> Neighbours:
+def nearest(queries: Floats, k: int, items: Floats | None = None, *, method: str = "auto", seed: int = 0) -> Neighbours:
     """Return for each query the k items of largest cosine similarity q.x / (|q| |x|), ties to the lower row.
 
     `queries` (m, d) and `items` (n, d) are finite and used as float32. Without `items` the queries are the items, and a row
@@ -80,7 +78,9 @@ def nearest(
         recall = search.recall(similarity, seed)
         if recall >= _RECALL_FLOOR:
             return Neighbours(rows, similarity, recall, "approximate")
-        note(f"The approximate search found {recall:.1%} of the true neighbours, under {_RECALL_FLOOR:.0%}: searched exactly.")
+        note(
+            f"The approximate search found {recall:.1%} of the true neighbours, under {_RECALL_FLOOR:.0%}: searched exactly."
+        )
     return Neighbours(*search.exact(np.arange(len(asked.raw)), "nearest neighbours"), 1.0, "exact")
 
 
@@ -95,7 +95,9 @@ def _vectors(values: Floats, what: str) -> _Vectors:
     with np.errstate(over="ignore"):
         raw = np.ascontiguousarray(values, np.float32)
     if raw.ndim != 2 or not raw.shape[1]:
-        raise InputError(f"The {what} array has the shape {raw.shape}. Give one row for each {what}, one column a dimension.")
+        raise InputError(
+            f"The {what} array has the shape {raw.shape}. Give one row for each {what}, one column a dimension."
+        )
     if bad := np.flatnonzero(~np.isfinite(raw).all(axis=1)).tolist():
         raise InputError(f"The vector of {what} row {bad[0]} is not finite (such rows: {len(bad)}). Embed it again.")
     norms = np.empty(len(raw))
@@ -128,8 +130,9 @@ class _Search:
 
         n, dimension = self.items.unit.shape
         lists = max(1, min(int(4 * np.sqrt(n)), n // 39))
-        index = faiss.index_factory(
-            dimension, f"IVF{lists},PQ{dimension // 2}x4fs" if dimension % 2 == 0 else f"IVF{lists},Flat",
+        index: Any = faiss.index_factory(
+            dimension,
+            f"IVF{lists},PQ{dimension // 2}x4fs" if dimension % 2 == 0 else f"IVF{lists},Flat",
             faiss.METRIC_INNER_PRODUCT,
         )
         index.cp.seed = seed + 1
@@ -183,9 +186,7 @@ class _Search:
         width = max(1, (1 << 23) // (candidates.shape[1] * self.items.raw.shape[1]))
         for first in range(0, len(asked), width):
             near, own = candidates[first : first + width], asked[first : first + width, None]
-            products = np.vecdot(
-                self.queries.raw[own].astype(np.float64), self.items.raw[near].astype(np.float64)
-            )
+            products = np.vecdot(self.queries.raw[own].astype(np.float64), self.items.raw[near].astype(np.float64))
             cosine = products / (self.queries.norms[own] * self.items.norms[near])
             # Adding 0 turns -0.0 into 0.0.
             similarity[first : first + width] = np.round(cosine, _DECIMALS) + 0.0

@@ -163,6 +163,11 @@ def test_save_to_disk_indices_are_obeyed(tmp_path: Path) -> None:
     assert read_dataset(folder).texts == ("c", "a")
 
 
+def test_save_to_disk_indices_beyond_the_rows(tmp_path: Path) -> None:
+    folder = save_to_disk(tmp_path / "saved", [class_label_table(["a"], [0])], indices=[1])
+    assert "is no whole dataset" in refused(folder)
+
+
 def test_class_label_minus_one_is_no_label_and_a_code_without_name_is_refused(tmp_path: Path) -> None:
     folder = save_to_disk(tmp_path / "test", [class_label_table(["a", "b"], [-1, 1])])
     assert read_dataset(folder, labels="optional").label_names == (None, "pos")
@@ -218,6 +223,9 @@ def test_hub_offline_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"_data_files": [{"filename": "../rows.csv"}]}, "lists '../rows.csv', which is not a file in that folder"),
         ({"_data_files": [{"filename": "gone.arrow"}]}, "lists 'gone.arrow'"),
         ([], "is no JSON object"),
+        ({}, "is no whole dataset"),
+        ({"_data_files": [1]}, "is no whole dataset"),
+        ({"_data_files": [{}]}, "is no whole dataset"),
     ],
 )
 def test_damaged_folders(tmp_path: Path, state: Any, said: str) -> None:
@@ -368,7 +376,7 @@ def test_bad_rows_are_refused_together(put: Any) -> None:
     assert refused(path) == (
         f"{path}: 7 of 8 rows cannot be used: line 3: column 'text' is empty; line 4: column 'label' has no label; "
         "line 5: the id 1 is that of line 2; line 6: column 'id' has no id; line 7: the row has 2 cells and the header 3; "
-        "and 2 more. Correct them, or set them aside with --on-bad-row skip."
+        "and 2 more. Correct them, or set them aside with --on-bad-row skip. If 'id' is no id, --id '' makes ids from the texts."
     )
 
 
@@ -393,8 +401,30 @@ def test_bad_rows_are_set_aside(put: Any, notes: Notes) -> None:
     ]
 
 
+def test_a_guessed_id_that_repeats(put: Any) -> None:
+    path = put("id,text,label\n1,a,x\n1,b,y\n")
+    assert refused(path).endswith("If 'id' is no id, --id '' makes ids from the texts.")
+    assert refused(path, id="id").endswith("--on-bad-row skip.")
+    dataset = read_dataset(path, id="")
+    assert (dataset.columns.id, len(dataset)) == (None, 2)
+
+
 def test_nothing_usable(put: Any) -> None:
     assert "has no usable row: line 2: column 'text' is empty" in refused(put("text,label\n,x\n"), on_bad_row="skip")
+
+
+def test_nothing_but_broken_rows(put: Any) -> None:
+    for on_bad_row in ("fail", "skip"):
+        path = put('{"text": "a"\n', "rows.jsonl")
+        assert "has no usable row: line 1: not JSON at character" in refused(path, on_bad_row=on_bad_row)
+        assert "has no usable row: line 2: the row has 1 cells" in refused(put("a,b\n1\n"), on_bad_row=on_bad_row)
+
+
+def test_what_a_file_holds_cannot_steer_the_terminal(put: Any) -> None:
+    name = "\x1b[31m\n" + "x" * 1000
+    sentence = refused(put(f'id,text,label\n"{name}",a,x\n"{name}",b,y\n'))
+    assert "the id \\x1b[31m\\nxxx" in sentence
+    assert len(sentence) < 600
 
 
 def test_limit_takes_the_first_usable_rows(put: Any) -> None:
@@ -728,9 +758,11 @@ def test_any_bytes_give_a_dataset_or_one_sentence(tmp_path: Path, suffix: str, d
 def test_any_flipped_bit_gives_the_strings_or_one_sentence(
     tmp_path: Path, position: int, bit: int, suffix: str
 ) -> None:
+    # Nested: a wrong offset in a list crashed pyarrow, which is why batches are validated.
     rows = pl.DataFrame({"text": ["one text", "another text"], "label": ["x", "y"]})
+    nested = pl.Series("list", [["a"], []] if ".csv" not in suffix else ["a", ""])
     path = tmp_path / f"rows{suffix}"
-    write_table(rows, path)
+    write_table(rows.with_columns(nested), path)
     data = bytearray(path.read_bytes())
     data[position % len(data)] ^= 1 << bit
     path.write_bytes(data)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from curatekit.errors import InputError
-from curatekit.readers.source import check_size
+from curatekit.readers.source import check_size, read_bytes
 from curatekit.readers.table import Table, counted
 
 if TYPE_CHECKING:
@@ -130,17 +130,22 @@ def read_folder(folder: Path) -> Table:
         raise InputError(f"{folder} holds several splits: {splits}. Name one of them: {folder}/SPLIT")
     if not (folder / "state.json").is_file():
         raise InputError(
-            f"{folder} is a folder without a dataset: it has no state.json of Hugging Face's save_to_disk. Give a file instead."
+            f"{folder} is a folder without a dataset: it has no state.json of Hugging Face's save_to_disk. Give a file."
         )
     state = _json(folder / "state.json")
-    table = pa.concat_tables(_parts(folder, state.get("_data_files")))
-    if state.get("_indices_data_files"):
-        table = table.take(pa.concat_tables(_parts(folder, state["_indices_data_files"]))["indices"])
+    try:
+        table = pa.concat_tables(_parts(folder, state["_data_files"]))
+        if state.get("_indices_data_files"):
+            table = table.take(pa.concat_tables(_parts(folder, state["_indices_data_files"]))["indices"])
+    except (KeyError, TypeError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder} is no whole dataset ({_first_line(error)}). Save it again with save_to_disk."
+        ) from error
     return to_table(table, str(folder))
 
 
 def _parts(folder: Path, listed: Any) -> list[Any]:
-    names = [entry["filename"] for entry in listed or []]
+    names = [str(entry["filename"]) for entry in listed]
     if not names:
         raise InputError(f"{folder}/state.json lists no data files. Save the dataset again with save_to_disk.")
     parts = []
@@ -150,7 +155,7 @@ def _parts(folder: Path, listed: Any) -> list[Any]:
             raise InputError(
                 f"{folder}/state.json lists {name!r}, which is not a file in that folder. Copy the folder again."
             )
-        parts.append(arrow_table(path.read_bytes(), str(path)))
+        parts.append(arrow_table(read_bytes(path), str(path)))
     return parts
 
 

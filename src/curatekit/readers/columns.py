@@ -1,4 +1,4 @@
-"""Which columns are the inputs, the label and the id: as told, else guessed where only one guess is possible."""
+"""Which columns are the inputs, the label and the id: as told, else guessed where one guess alone is possible."""
 
 from __future__ import annotations
 
@@ -10,29 +10,16 @@ from curatekit.dataset import Columns
 from curatekit.errors import InputError, nearest_name
 from curatekit.reporting import note
 
-_TEXT = frozenset(
-    [
-        "text",
-        "texts",
-        "sentence",
-        "review",
-        "comment",
-        "tweet",
-        "post",
-        "message",
-        "utterance",
-        "content",
-        "document",
-        "body",
-        "query",
-        "question",
-        "headline",
-    ]
-)
-_LABEL = frozenset(
-    ["label", "labels", "class", "category", "intent", "sentiment", "target", "gold_label", "label_name", "label_text"]
-)
-_ID = frozenset(["id", "_id", "ids", "guid", "uuid", "uid", "idx", "row_id", "text_id"])
+# fmt: off
+_TEXT = frozenset({
+    "text", "texts", "sentence", "review", "comment", "tweet", "post", "message", "utterance", "content", "document",
+    "body", "query", "question", "headline",
+})
+_LABEL = frozenset({
+    "label", "labels", "class", "category", "intent", "sentiment", "target", "gold_label", "label_name", "label_text",
+})
+_ID = frozenset({"id", "_id", "ids", "guid", "uuid", "uid", "idx", "row_id", "text_id"})
+# fmt: on
 RESERVED = "__curate_"
 
 
@@ -46,14 +33,15 @@ def choose_columns(
     """
     for name in frame.columns:
         if not name.strip():
+            number = frame.columns.index(name) + 1
             raise InputError(
-                f"{path} has a column without a name (number {frame.columns.index(name) + 1}). Name it; pandas leaves it out with index=False."
+                f"{path} has a column without a name (number {number}). Name it, or write it without: pandas' index=False."
             )
         if "\0" in name:
             raise InputError(f"{path}: the column name {name!r} holds a NUL byte. Rename it.")
         if name.startswith(RESERVED):
             raise InputError(f"{path} has a column {name!r}; names that begin with {RESERVED} are ours. Rename it.")
-    for option, names in (("--text", text), ("--label", [label]), ("--id", [id])):
+    for option, names in (("--text", text), ("--label", [label]), ("--id", [id or None])):
         for named in names:
             if named is not None and named not in frame.columns:
                 raise InputError(
@@ -61,7 +49,7 @@ def choose_columns(
                 )
     if len(set(text)) != len(text):
         raise InputError(f"--text names the same column twice: {', '.join(text)}. Name two different ones for pairs.")
-    the_id = id if id is not None else _guess(frame, _ID, {*text, label})
+    the_id = (id or None) if id is not None else _guess(frame, _ID, {*text, label})
     the_label = None
     if labels != "none":
         the_label = label if label is not None else _guess(frame, _LABEL, {*text, the_id})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,18 +10,19 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from curatekit.arrays import Ints, Strings
+from curatekit.arrays import Strings
 from curatekit.dataset import SET_ASIDE, Columns, Dataset, content_ids, encode
 from curatekit.errors import InputError
 from curatekit.readers.columns import choose_columns
+from curatekit.readers.labels import one_spelling
 from curatekit.readers.table import Table
 from curatekit.readers.tables import read_source
 from curatekit.reporting import note
 
 MAX_TEXT = 1 << 20  # bytes; longer is a file that slipped into a cell, and tokenising it takes seconds a row
 SHOWN = 5
-_PLACEHOLDERS = frozenset(["nan", "na", "n/a", "null", "none"])
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_LONGEST = 200  # characters of one reason in a message
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # would break the line, or steer the terminal
 
 
 class Bad(NamedTuple):
@@ -47,7 +47,8 @@ def read_dataset(
 ) -> Dataset:
     """Return the dataset in `source`: csv, tsv, jsonl, parquet, arrow, a save_to_disk folder, hf://..., "-" (jsonl on stdin).
 
-    text, label, id   columns; two texts for pairs. Those left out are guessed where the guess is certain, through `note`.
+    text, label, id   columns; two texts for pairs. Those left out are guessed where the guess is certain, through `note`;
+                      id="" makes ids from the texts
     labels            "required": a row without label is bad; "optional": its label is -1; "none": no label is read
     on_bad_row        "fail": any bad row is an error; "skip": bad rows are in `set_aside`. Bad are rows that cannot be
                       parsed, texts that are empty, hold a NUL or exceed MAX_TEXT bytes, missing labels, repeated ids
@@ -60,8 +61,10 @@ def read_dataset(
     if limit is not None and limit < 1:
         raise InputError(f"A limit of {limit} rows leaves nothing to work on. Give 1 or more.")
     table, path, sha256 = read_source(source)
-    if not table.frame.height and not table.broken:
-        raise InputError(f"{path} has no rows. Give a file with at least one row.")
+    if not table.frame.height:
+        broken = [Bad(row, None, reason) for row, reason in table.broken]
+        found = f"no usable row: {_told(table.unit, broken)}" if broken else "no rows"
+        raise InputError(f"{path} has {found}. Give a file with at least one row.")
     columns = choose_columns(table.frame, path, (text,) if isinstance(text, str) else tuple(text), label, id, labels)
     texts = [table.strings(name) for name in columns.text]
     given = table.strings(columns.label) if columns.label else None
@@ -81,7 +84,7 @@ def read_dataset(
         ]
     )
     if bad and on_bad_row == "fail":
-        raise InputError(_refusal(path, table, bad, len(usable)))
+        raise InputError(_refusal(path, table.unit, bad, len(usable), columns.id if id is None else None))
     if not len(usable):
         raise InputError(f"{path} has no usable row: {_told(table.unit, bad)}.")
     if bad:
@@ -91,7 +94,7 @@ def read_dataset(
     inputs = tuple(tuple(column.gather(rows).to_list()) for column in texts)
     names = given.gather(rows).to_list() if given is not None else [None] * len(usable)
     numbers = table.numbers[usable]
-    names = _agreed(names, numbers, path, table.unit, columns.label, normalise_labels)
+    names = one_spelling(names, numbers, path, table.unit, columns.label, normalise_labels)
     coded = encode(names)
     dataset = Dataset(
         frame=table.frame[usable],
@@ -153,55 +156,22 @@ def _reasons(
     return frame.select(pl.coalesce(pl.when(wrong).then(reason) for wrong, reason in checks)).to_series()
 
 
-def _refusal(path: str, table: Table, bad: list[Bad], usable: int) -> str:
+def _refusal(path: str, unit: str, bad: list[Bad], usable: int, guessed_id: str | None) -> str:
     rows = f"{len(bad)} of {len(bad) + usable} rows cannot be used"
-    return f"{path}: {rows}: {_told(table.unit, bad)}. Correct them, or set them aside with --on-bad-row skip."
+    advice = "Correct them, or set them aside with --on-bad-row skip."
+    if guessed_id and any(reason.startswith("the id ") for _, _, reason in bad):
+        advice += f" If {guessed_id!r} is no id, --id '' makes ids from the texts."
+    return f"{path}: {rows}: {_told(unit, bad)}. {advice}"
 
 
 def _told(unit: str, bad: list[Bad]) -> str:
     more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-    return "; ".join(f"{unit} {row}: {reason}" for row, _, reason in bad[:SHOWN]) + more
+    return "; ".join(f"{unit} {row}: {_shown(reason)}" for row, _, reason in bad[:SHOWN]) + more
 
 
-def _agreed(
-    names: list[str | None], numbers: Ints, path: str, unit: str, column: str | None, normalise: bool
-) -> list[str | None]:
-    """Return the labels with one spelling each. Raises InputError naming two spellings and their rows, unless told to merge."""
-    counts = Counter(name for name in names if name is not None)
-    spellings: dict[str, list[str]] = {}
-    for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        spellings.setdefault(_folded(name), []).append(name)
-    if normalise:
-        changed = {name: group[0].strip() for group in spellings.values() for name in group if name != group[0].strip()}
-        for old, new in changed.items():
-            note(f"{path}: label {old!r} ({counts[old]} rows) is read as {new!r}.")
-        return [None if name is None else changed.get(name, name) for name in names]
-    for first, *others in spellings.values():
-        if others:
-            where = [
-                f"{name!r} ({unit} {numbers[names.index(name)]}, {counts[name]} rows)" for name in (first, others[0])
-            ]
-            raise InputError(
-                f"{path}: two labels in column {column!r} differ by case or spaces alone: {' and '.join(where)}. "
-                "Correct them, or merge such labels with --normalise-labels."
-            )
-    if placeholders := [name for name in counts if name.casefold() in _PLACEHOLDERS]:
-        note(f"{path}: kept as labels, though they may stand for none: {', '.join(map(repr, sorted(placeholders)))}.")
-    for group in _same_number(counts):
-        note(f"{path}: kept as different labels, though the same number: {', '.join(map(repr, group))}.")
-    return names
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
-
-
-def _same_number(names: Iterable[str]) -> list[list[str]]:
-    groups: dict[float, list[str]] = {}
-    for name in sorted(names):
-        if _NUMBER.fullmatch(name):
-            groups.setdefault(float(name), []).append(name)
-    return [group for group in groups.values() if len(group) > 1]
+def _shown(reason: str) -> str:
+    short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], short)
 
 
 def _objects(series: pl.Series) -> Strings:

@@ -57,13 +57,17 @@ def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
     Raises InputError for an unknown method, and for a k outside 1 … N.
     """
     function = registry.load("select", method)
-    size = len(material.pool_labels)
-    if not 1 <= k <= size:
-        raise InputError(f"k is {k}, and the pool has {size} rows. Ask for 1 to {size}.")
+    check_k(k, len(material.pool_labels))
     given = {**vars(material), "k": k, "seed": seed}
     asked = [name for name in inspect.signature(function).parameters if name in given]
     selection: Selection = function(**{name: given[name] for name in asked})
     return selection
+
+
+def check_k(k: int, size: int) -> None:
+    """Raise InputError unless k rows can be chosen from a pool of that size."""
+    if not 1 <= k <= size:
+        raise InputError(f"k is {k}, and the pool has {size} rows. Ask for 1 to {size}.")
 
 
 def is_seeded(method: str) -> bool:
@@ -81,7 +85,7 @@ def label_averaging(labels: Ints) -> Floats:
 def shares(total: int, proportions: Floats) -> Ints:
     """Return whole numbers of sum `total` in these proportions; the largest remainders are rounded up, ties first come."""
     exact = total * proportions / proportions.sum()
-    whole = np.floor(exact).astype(np.int64)
+    whole: Ints = np.floor(exact).astype(np.int64)
     whole[np.argsort(whole - exact, kind="stable")[: total - whole.sum()]] += 1
     return whole
 

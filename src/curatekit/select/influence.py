@@ -143,4 +143,5 @@ def _solver(probe: Probe, features: Floats) -> Callable[[Floats, float], Floats]
 
 
 def _inner(a: Floats, b: Floats) -> Floats:
-    return np.einsum("rpk,rpk->r", a, b)[:, None, None]
+    products: Floats = np.einsum("rpk,rpk->r", a, b)
+    return products[:, None, None]

@@ -1,0 +1,106 @@
+"""Guided selection on real hate-speech data: M0, M1, M1' and M2 on 29 HateCheck specifications."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmarks.record import record
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+CURATE = Path(sys.executable).with_name("curate")
+ROLES = {"train": "D_train", "heldout": "D_test", "pool": "D_unused"}
+NAMES = {0: "not hateful", 1: "hateful"}
+
+
+def build(folder: Path, data: Path = DATA) -> None:
+    """Write train, heldout and pool (parquet), cases.parquet and specs.yaml into `folder` from the roles of guided_hate."""
+    roles = pl.read_parquet(data / "guided_hate" / "assignments.parquet")
+    sources = roles["source_file"].unique().sort().to_list()
+    texts = pl.concat(
+        pl.read_parquet(data / f"{source}.parquet", columns=["id", "text"]).with_columns(pl.lit(source).alias("source_file"))
+        for source in sources
+    )
+    rows = roles.join(texts, on=["id", "source_file"], how="left", maintain_order="left").with_columns(
+        pl.col("label_id").cast(pl.Int64).replace_strict(NAMES, return_dtype=pl.String).alias("label")
+    )
+    for name, role in ROLES.items():
+        rows.filter(pl.col("role") == role).select("id", "text", "label", "source_file").write_parquet(folder / f"{name}.parquet")
+    cases = rows.filter(pl.col("role").is_in(["spec", "heldout"])).select("id", "text", "label", "spec_id", "role")
+    cases.write_parquet(folder / "cases.parquet")
+    specifications = [
+        {
+            "id": name,
+            "statement": f"HateCheck functionality {name}",
+            "label": label,
+            "examples": {"file": "cases.parquet", "where": {"spec_id": name, "role": "spec"}},
+            "tests": {"file": "cases.parquet", "where": {"spec_id": name, "role": "heldout"}},
+        }
+        for name, label in cases.select("spec_id", "label").unique().sort("spec_id").iter_rows()
+    ]
+    (folder / "specs.json").write_text(json.dumps({"specifications": specifications}), encoding="utf-8")
+
+
+def checks(table: Sequence[dict[str, Any]], correlation: dict[str, Any] | None, k: int) -> dict[str, dict[str, Any]]:
+    """Return the conditions that the selection by influence must meet at k, each with its figure."""
+    rows = {(row["method"], row["k"]): row for row in table}
+    guided, before = rows["influence", k], rows["none", 0]
+    plain, averaged = "failure_rate", "failure_rate_by_label"
+    figures: dict[str, tuple[float, float]] = {
+        f"{plain} / M1'": (guided["ratios"][f"{plain} / M1'"], 0.70),
+        f"{plain} / M1": (guided["ratios"][f"{plain} / M1"], 0.60),
+        f"{averaged} / M1": (guided["ratios"][f"{averaged} / M1"], 0.70),
+    }
+    for measure in ("accuracy", "macro_f1"):
+        lost = before["measures"][measure]["mean"] - guided["measures"][measure]["mean"]
+        figures[f"held-out {measure} lost against M0"] = (lost, 0.02)
+    found = {name: {"figure": figure, "at_most": limit, "met": figure <= limit} for name, (figure, limit) in figures.items()}
+    if correlation is not None:
+        name = "Spearman of signal and failure rate"
+        found[name] = {"figure": correlation["value"], "at_least": 0.9, "met": correlation["value"] >= 0.9}
+    return found
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run guided_hate", description=__doc__)
+    parser.add_argument("--model", default="probe", help="probe, or the base of a transformer to fine-tune")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", default="2")
+    parser.add_argument("--budgets", default="200,500,2000")
+    parser.add_argument("--methods", default="influence,nearest")
+    parser.add_argument("--k", type=int, default=500, help="the budget that the conditions are stated for")
+    parser.add_argument("--folder", type=Path, help="keep the files and the finished runs here, to go on after an interruption")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        build(folder)
+        command = [CURATE, "guided", *(word for name in ROLES for word in (f"--{name}", folder / f"{name}.parquet"))]
+        command += ["--spec", folder / "specs.json", "--budgets", options.budgets, "--seeds", str(options.seeds)]
+        command += [word for method in options.methods.split(",") for word in ("--method", method)]
+        command += ["--model", options.model, "--epochs", options.epochs, "-o", folder / "guided.json", "--json"]
+        started = time.monotonic()
+        ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True)
+        wall = time.monotonic() - started
+        found = json.loads(ran.stdout)
+        manifest = json.loads((folder / "guided.json.run.json").read_text(encoding="utf-8"))
+        met = checks(found["table"], found["signal_and_outcome"], options.k)
+        path = record(
+            "guided_hate" if options.model == "probe" else "guided_hate_finetuned",
+            argv,
+            {"conditions": met, **found, "runs": json.loads((folder / "guided.json").read_text(encoding="utf-8"))["runs"]},
+            notes=manifest["notes"],
+            wall_s=round(wall, 1),
+        )
+    for name, condition in met.items():
+        print(f"{'met' if condition['met'] else 'NOT MET':8} {condition['figure']:.3f}  {name}")
+    print(f"Written: {path}")

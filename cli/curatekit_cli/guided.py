@@ -1,0 +1,192 @@
+"""curate guided"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curatekit import registry
+from curatekit_cli._options import (
+    DataOptions,
+    EncoderOptions,
+    data_options,
+    encoder_options,
+    json_option,
+    output_option,
+    seed_option,
+)
+from curatekit_cli._print import result, table
+from curatekit_cli._session import read, session, settings
+
+if TYPE_CHECKING:
+    from curatekit.guided import Guided, Row, Spread
+
+METHODS = ", ".join(registry.names("select"))
+
+
+def whole_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Return the whole numbers of a list with commas."""
+    try:
+        return tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no list of whole numbers such as 200,500") from error
+
+
+@click.command("guided")
+@click.option("--train", required=True, metavar="FILE", help="Train every model on this data.")
+@click.option("--heldout", required=True, metavar="FILE", help="Measure every model on this data of the same kind too.")
+@click.option("--pool", required=True, metavar="FILE", help="Choose rows to add from this data.")
+@click.option(
+    "--spec", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    help="Choose by the examples of these specifications, and measure on their tests.",
+)  # fmt: skip
+@click.option("-k", type=int, default=500, show_default=True, metavar="N", help="Add this many rows.")
+@click.option("--budgets", callback=whole_numbers, metavar="N,N", help="Add these numbers of rows instead, one after the other.")
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Run over this many seeds.")
+@click.option("--method", "methods", multiple=True, metavar="NAME",
+              help=f"Choose by this method; repeat it to compare [default: influence]. One of {METHODS}.")  # fmt: skip
+@click.option("--model", default="probe", show_default=True, metavar="NAME",
+              help="Train the probe, or fine-tune this transformer: a folder or a hub name.")  # fmt: skip
+@click.option("--epochs", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True, metavar="N",
+              help="Fine-tune a transformer for this many epochs.")  # fmt: skip
+@data_options
+@encoder_options
+@seed_option
+@output_option("Write the table here: .json with every run, or .csv, .jsonl, .parquet.", required=True)
+@json_option
+def command(
+    train: str,
+    heldout: str,
+    pool: str,
+    spec: Path,
+    k: int,
+    budgets: tuple[int, ...],
+    seeds: int,
+    methods: tuple[str, ...],
+    model: str,
+    epochs: float,
+    data_options: DataOptions,
+    encoder_options: EncoderOptions,
+    seed: int,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Measure whether rows chosen by the specifications help more than rows chosen by chance.
+
+    M0 is trained on the training data, M1 with k random rows of the pool added, M1' with k random rows that have the specifications'
+    label shares (the fair baseline), M2 with the chosen rows. Finished runs are kept beside the output, so that the same
+    command goes on where it was interrupted.
+
+    Example: curate guided --train train.csv --heldout test.csv --pool pool.csv --spec specs.yaml -k 500 -o guided.csv
+    """
+    with session(output) as run:
+        from curatekit.cache import Cache, default_root
+        from curatekit.encoders import load_encoder
+        from curatekit.files import write_json
+        from curatekit.guided import guided
+        from curatekit.run import plain
+        from curatekit.specs import read_specifications, specification_files
+        from curatekit.train.classifier import Training
+        from curatekit.writers import write_table
+
+        methods = methods or ("influence",)
+        for method in methods:
+            registry.load("select", method)
+        specifications = read_specifications(spec, tests=True)
+        trained, measured_on, unused = (
+            read(run, path, data_options, output.with_name(Path(path).name)) for path in (train, heldout, pool)
+        )
+        for path in specification_files(spec, tests=True):
+            run.input(path)
+        chosen_by = settings(encoder_options, seed=seed)
+        measured = guided(
+            trained,
+            measured_on,
+            unused,
+            specifications,
+            load_encoder(chosen_by.encoder, chosen_by.precision, chosen_by.backend),
+            budgets=budgets or (k,),
+            seeds=range(seed, seed + seeds),
+            methods=methods,
+            model=model,
+            training=Training(epochs=epochs),
+            store=output.with_name(f"{output.name}.runs.jsonl"),
+            cache=Cache(chosen_by.cache or default_root()),
+        )
+        payload = {"trained": model, **described(measured)}
+        if output.suffix == ".json":
+            write_json(output, plain({**payload, "runs": [vars(one) for one in measured.runs]}))
+        else:
+            write_table(flat(measured), output)
+        run.output(output)
+        run.metrics.update(payload)
+        result(as_json, {**payload, "output": output}, lines(measured, output))
+
+
+def described(measured: Guided) -> dict[str, Any]:
+    """Return the table as plain values."""
+    of = measured.signal_and_outcome
+    return {
+        "table": [row._asdict() for row in measured.table],
+        "signal_and_outcome": of._asdict() if of else None,
+    }
+
+
+def flat(measured: Guided) -> Any:
+    """Return the table as a frame: mean and sd of each measure, the ratios, and the failure rate of each specification."""
+    import polars as pl
+
+    rows = []
+    for row in measured.table:
+        cells: dict[str, Any] = {"model": row.model, "method": row.method, "k": row.k, "runs": row.runs}
+        for name, spread in row.measures.items():
+            cells |= {name: spread.mean, f"{name}_sd": None if math.isnan(spread.sd) else spread.sd}
+        cells |= row.ratios
+        cells |= {f"failure_rate of {name}": value for name, value in row.per_specification.items()}
+        rows.append(cells)
+    return pl.from_dicts(rows, infer_schema_length=None)
+
+
+def lines(measured: Guided, output: Path) -> list[str]:
+    """Return the result as text."""
+
+    def cells(row: Row) -> list[Any]:
+        return [row.model, row.method, row.k, row.runs, *(spread_text(spread) for spread in row.measures.values())]
+
+    header = ["model", "rows added", "k", "runs", "failure rate", "averaged over labels", "held-out accuracy", "macro-F1",
+              "signal", "signal over labels"]  # fmt: skip
+    largest = max(row.k for row in measured.table)
+    compared = [row for row in measured.table if row.k in (0, largest)]
+    names = list(measured.table[0].per_specification)
+    text = [
+        "Failure rate on the specifications' tests; signal: the probe's failure rate on their examples, known before training",
+        *table(header, map(cells, measured.table)),
+        "",
+        *(
+            f"{row.model} {row.method}, k = {row.k:,}: " + ", ".join(f"{name} {value:.2f}" for name, value in row.ratios.items())
+            for row in measured.table
+            if row.ratios
+        ),
+    ]
+    if measured.signal_and_outcome:
+        value, runs = measured.signal_and_outcome
+        text.append(f"Spearman's correlation of signal and failure rate over {runs} different selections: {value:.2f}")
+    text += [
+        "",
+        *table(
+            ["failure rate of", *(f"{row.model} {row.method}" for row in compared)],
+            ([name, *(row.per_specification[name] for row in compared)] for name in names),
+        ),
+        "",
+        f"Written: {output}",
+        "Next: curate select POOL --spec SPEC --train TRAIN -k N -o chosen.csv, for the rows themselves",
+    ]
+    return text
+
+
+def spread_text(spread: Spread) -> str:
+    """Return "mean ± sd", without the sd where there is one run."""
+    return f"{spread.mean:.3f}" if math.isnan(spread.sd) else f"{spread.mean:.3f} ± {spread.sd:.3f}"

@@ -1,0 +1,340 @@
+"""The whole protocol: do rows chosen by the specifications help more than as many rows chosen by chance?
+
+M0 is trained on the training data, M1 on it and k random pool rows, M1' on it and k random rows with the specifications' label
+shares, M2 on it and k guided rows. All are measured on the specifications' tests and on a held-out set, over seeds. Each finished run
+is stored at once, so that an interrupted protocol goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from curatekit import __version__
+from curatekit.arrays import Floats, Ints
+from curatekit.dataset import Dataset
+from curatekit.embed import embed
+from curatekit.errors import InputError
+from curatekit.evaluate.classification import macro_f1
+from curatekit.evaluate.failure_rate import failure_rate
+from curatekit.files import write_text
+from curatekit.index import nearest
+from curatekit.reporting import note, step
+from curatekit.select import Selection, check_k, choose, is_seeded
+from curatekit.select.prepare import NOTHING, Prepared, feedback, prepare, refit, require_single_texts
+from curatekit.specs import Cases, Specification, folded, test_cases
+
+if TYPE_CHECKING:
+    from curatekit.cache import Cache
+    from curatekit.encoders import Encoder
+    from curatekit.train.classifier import Training
+
+NONE, RANDOM, MATCHED = "none", "random", "random-matched"
+_MODELS = {NONE: "M0", RANDOM: "M1", MATCHED: "M1'"}
+_NEAR = 0.95  # cosine similarity at which a test is called a near-duplicate of an example
+_FEWEST_RUNS = 5  # for a rank correlation to be worth printing
+
+
+class Predicted(NamedTuple):
+    """What a trained model answers, as codes of classes."""
+
+    tests: Ints
+    heldout: Ints
+
+
+class Learner(NamedTuple):
+    """How the models are trained: `learn(rows, seed)` trains on the training data and these pool rows, and answers."""
+
+    name: str
+    seeded: bool
+    """Whether another seed gives another model of the same rows."""
+    learn: Callable[[Ints, int], Predicted]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model and what was measured of it."""
+
+    method: str
+    k: int
+    seed: int
+    failure_rate: float
+    failure_rate_by_label: float
+    per_specification: dict[str, float]
+    accuracy: float
+    macro_f1: float
+    signal: float
+    """The feedback signal: the refitted probe's failure rate on the examples, known before the model was trained."""
+    signal_by_label: float
+    rows: str
+    """A hash of the rows that were added."""
+
+    @property
+    def model(self) -> str:
+        return _MODELS.get(self.method, "M2")
+
+
+MEASURES = ("failure_rate", "failure_rate_by_label", "accuracy", "macro_f1", "signal", "signal_by_label")
+
+
+class Spread(NamedTuple):
+    mean: float
+    sd: float
+    """Of the runs; NaN for a single one."""
+
+
+class Row(NamedTuple):
+    """The runs of one method at one k."""
+
+    model: str
+    method: str
+    k: int
+    runs: int
+    measures: dict[str, Spread]
+    per_specification: dict[str, float]
+    ratios: dict[str, float]
+    """Of a guided method: its mean failure rates over those of M1 and of M1' at the same k."""
+
+
+class Correlation(NamedTuple):
+    """Spearman's rank correlation of the feedback signal with the failure rate over distinct runs."""
+
+    value: float
+    runs: int
+
+
+class Guided(NamedTuple):
+    runs: tuple[Run, ...]
+    table: tuple[Row, ...]
+    signal_and_outcome: Correlation | None
+    """None where there are fewer than five distinct selections."""
+
+
+def guided(
+    train: Dataset,
+    heldout: Dataset,
+    pool: Dataset,
+    specifications: Sequence[Specification],
+    encoder: Encoder,
+    *,
+    budgets: Sequence[int],
+    seeds: Sequence[int],
+    methods: Sequence[str] = ("influence",),
+    model: str = "probe",
+    training: Training | None = None,
+    store: Path | None = None,
+    cache: Cache | None = None,
+) -> Guided:
+    """Return M0, M1, M1' and M2 (each of `methods`) measured, at each of the budgets k, over the seeds.
+
+    specifications: with their tests, which only the measuring sees. model: "probe", or the base of a transformer to fine-tune
+    with `training`. store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
+    depend on a seed is run for the first one alone. Raises InputError as `prepare` does, and for a budget beyond the pool.
+    """
+    require_single_texts(train, heldout, pool)
+    tests = test_cases(specifications, train.classes)
+    if not tests.texts:
+        raise InputError("The specifications hold no tests, so nothing can be measured. Give them tests.")
+    pool = _without_tests(pool, tests)
+    for k in budgets:
+        check_k(k, len(pool))
+    heldout, pool = heldout.with_classes(train.classes), pool.with_classes(train.classes)
+    if (heldout.labels < 0).any():
+        raise InputError(f"{heldout.name} has rows without label, which measure nothing. Drop them, or label them.")
+    prepared = prepare(train, pool, specifications, encoder, cache)
+    _say_near_duplicates(prepared, tests, encoder, cache)
+    if model == "probe":
+        learner = probe_learner(prepared, heldout, tests, encoder, cache)
+    else:
+        learner = transformer_learner(model, train, pool, heldout, tests, training)
+    key = _key(train, heldout, pool, specifications, encoder.key, learner.name)
+    plan = list(_plan(learner, methods, budgets, seeds))
+    measure = _measure(prepared, learner, heldout, tests)
+    stored = _Store(store)
+    runs = []
+    with step("runs", len(plan), "runs") as advance:
+        for method, k, seed in plan:
+            run = stored.get(f"{key}/{method}/{k}/{seed}")
+            if run is None:
+                run = measure(method, k, seed)
+                stored.put(f"{key}/{method}/{k}/{seed}", run)
+            runs.append(run)
+            advance(1)
+    return Guided(tuple(runs), tuple(_table(runs)), signal_and_outcome(runs))
+
+
+def probe_learner(
+    prepared: Prepared, heldout: Dataset, tests: Cases, encoder: Encoder, cache: Cache | None = None
+) -> Learner:
+    """Return the learner that refits the probe; it has no random part."""
+    test_features, heldout_features = (
+        prepared.features.transform(embed((texts,), encoder, cache).layers, texts) for texts in (tests.texts, heldout.texts)
+    )
+
+    def learn(rows: Ints, seed: int) -> Predicted:
+        probe = refit(prepared.material, rows, prepared.probe)
+        return Predicted(probe.logits(test_features).argmax(axis=1), probe.logits(heldout_features).argmax(axis=1))
+
+    return Learner("probe", False, learn)
+
+
+def transformer_learner(
+    base: str, train: Dataset, pool: Dataset, heldout: Dataset, tests: Cases, training: Training | None = None
+) -> Learner:
+    """Return the learner that fine-tunes the transformer `base`."""
+    from curatekit.train.classifier import Training, fit_classifier
+
+    training = training or Training()
+
+    def learn(rows: Ints, seed: int) -> Predicted:
+        texts = (*train.texts, *(pool.texts[row] for row in rows))
+        labels = np.concatenate([train.labels, pool.labels[rows]])
+        classifier = fit_classifier((texts,), labels, train.classes, base=base, training=training, seed=seed)
+        answered = (classifier.pred_probs((asked,)).argmax(axis=1) for asked in (tests.texts, heldout.texts))
+        return Predicted(*answered)
+
+    return Learner(f"{base} {json.dumps(asdict(training), sort_keys=True)}", True, learn)
+
+
+def signal_and_outcome(runs: Sequence[Run]) -> Correlation | None:
+    """Return Spearman's correlation of the feedback signal with the failure rate on the tests, over selections.
+
+    Runs that added the same rows with the same result count once, and M0 does not count.
+    """
+    from scipy.stats import spearmanr
+
+    distinct = {(run.rows, run.signal, run.failure_rate) for run in runs if run.method != NONE}
+    signal, outcome = (np.array([pair[part] for pair in distinct], float) for part in (1, 2))
+    if len(distinct) < _FEWEST_RUNS or np.ptp(signal) == 0 or np.ptp(outcome) == 0:
+        return None
+    return Correlation(float(spearmanr(signal, outcome).statistic), len(distinct))
+
+
+def _plan(
+    learner: Learner, methods: Sequence[str], budgets: Sequence[int], seeds: Sequence[int]
+) -> Iterator[tuple[str, int, int]]:
+    """Yield (method, k, seed) of every run, the baselines first."""
+    compared = [RANDOM, MATCHED, *dict.fromkeys(method for method in methods if method not in (RANDOM, MATCHED, NONE))]
+    for seed in seeds if learner.seeded else seeds[:1]:
+        yield NONE, 0, seed
+    for k in budgets:
+        for method in compared:
+            for seed in seeds if learner.seeded or is_seeded(method) else seeds[:1]:
+                yield method, k, seed
+
+
+def _measure(prepared: Prepared, learner: Learner, heldout: Dataset, tests: Cases) -> Callable[[str, int, int], Run]:
+    material = prepared.material
+    names = np.array(material.specifications, object)[tests.specifications].astype(str)
+
+    @functools.cache
+    def selection(method: str, k: int, seed: int) -> Selection:
+        return choose(method, material, k, seed)
+
+    def measure(method: str, k: int, seed: int) -> Run:
+        rows = selection(method, k, seed if is_seeded(method) else 0).rows if method != NONE else NOTHING
+        signal = feedback(material, rows, prepared.probe)
+        predicted = learner.learn(rows, seed)
+        failures = failure_rate(predicted.tests, tests.labels, names)
+        return Run(
+            method=method,
+            k=k,
+            seed=seed,
+            failure_rate=failures.overall.value,
+            failure_rate_by_label=failures.by_label_mean.value,
+            per_specification={row.name: row.rate.value for row in failures.per_specification},
+            accuracy=float(np.mean(predicted.heldout == heldout.labels)),
+            macro_f1=macro_f1(heldout.labels, predicted.heldout, len(material.classes)),
+            signal=signal.failure_rate,
+            signal_by_label=signal.by_label,
+            rows=hashlib.sha256(np.sort(rows).astype("<i8").tobytes()).hexdigest()[:16],
+        )
+
+    return measure
+
+
+def _table(runs: Sequence[Run]) -> Iterator[Row]:
+    groups: dict[tuple[str, int], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.method, run.k), []).append(run)
+
+    def spread(group: Sequence[Run], name: str) -> Spread:
+        values = [getattr(run, name) for run in group]
+        return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"))
+
+    for (method, k), group in groups.items():
+        measures = {name: spread(group, name) for name in MEASURES}
+        ratios = {}
+        if method not in _MODELS:
+            for baseline, name in ((RANDOM, "M1"), (MATCHED, "M1'")):
+                for measure in ("failure_rate", "failure_rate_by_label"):
+                    below = spread(groups[baseline, k], measure).mean
+                    ratios[f"{measure} / {name}"] = measures[measure].mean / below if below else float("nan")
+        specifications = group[0].per_specification
+        means = {name: float(np.mean([run.per_specification[name] for run in group])) for name in specifications}
+        yield Row(group[0].model, method, k, len(group), measures, means, ratios)
+
+
+def _without_tests(pool: Dataset, tests: Cases) -> Dataset:
+    """Return the pool without the rows that are tests, for all methods alike; says how many."""
+    asked = set(map(folded, tests.texts))
+    kept = np.array([row for row, text in enumerate(pool.texts) if folded(text) not in asked], np.int64)
+    if len(kept) < len(pool):
+        note(f"{len(pool) - len(kept)} rows of {pool.name} are tests of the specifications: no method may choose them.")
+    return pool.take(kept)
+
+
+def _say_near_duplicates(prepared: Prepared, tests: Cases, encoder: Encoder, cache: Cache | None) -> None:
+    found: Floats = nearest(
+        embed((tests.texts,), encoder, cache).embeddings, 1, prepared.material.example_embeddings
+    ).similarity[:, 0]
+    near = int((found >= _NEAR).sum())
+    if near:
+        note(
+            f"{near} of {len(found)} tests are nearly an example of some specification (cosine similarity {_NEAR} or more), the "
+            f"nearest {tests.texts[int(found.argmax())]!r}. On these, failure rates flatter every guided method."
+        )
+
+
+def _key(
+    train: Dataset, heldout: Dataset, pool: Dataset, specifications: Sequence[Specification], encoder: str, learner: str
+) -> str:
+    """Return a hash of all that a run depends on beside method, k and seed."""
+    content = [
+        *([part.texts, part.labels.tolist(), part.classes] for part in (train, heldout, pool)),
+        [asdict(specification) for specification in specifications],
+        [encoder, learner, __version__],
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+class _Store:
+    """Finished runs by key, one JSON object a line; the file is replaced whole, so that it is never torn."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.lines: dict[str, dict[str, Any]] = {}
+        if path is not None and path.exists():
+            try:
+                entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+                self.lines = {entry.pop("key"): entry for entry in entries}
+            except (ValueError, KeyError, AttributeError) as error:
+                raise InputError(f"{path} is not a file of finished runs ({error}). Remove it to begin anew.") from error
+
+    def get(self, key: str) -> Run | None:
+        entry = self.lines.get(key)
+        if entry is None or set(entry) != {field.name for field in fields(Run)}:
+            return None
+        return Run(**entry)
+
+    def put(self, key: str, run: Run) -> None:
+        self.lines[key] = asdict(run)
+        if self.path is not None:
+            write_text(self.path, "".join(json.dumps({"key": key, **line}) + "\n" for key, line in self.lines.items()))

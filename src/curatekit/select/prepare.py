@@ -1,0 +1,129 @@
+"""From files to the material of a selection, and the feedback signal that a selection earns before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from curatekit.arrays import Floats, Ints, Strings
+from curatekit.dataset import Dataset
+from curatekit.embed import embed
+from curatekit.errors import InputError
+from curatekit.predict.features import FeatureMap, fit_features
+from curatekit.predict.probe import Probe, fit_probe
+from curatekit.reporting import note
+from curatekit.select import Material, label_averaging
+from curatekit.specs import Specification, example_cases
+
+if TYPE_CHECKING:
+    from curatekit.cache import Cache
+    from curatekit.encoders import Encoder
+
+_ROWS_TO_FIT = 50_000  # the feature map is a principal component analysis: more rows cost time and change nothing
+
+NOTHING: Ints = np.zeros(0, np.int64)
+"""The rows that M0 adds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Material, the map that made its features, and M0: the probe on the training rows alone, whose C all others share."""
+
+    material: Material
+    features: FeatureMap
+    probe: Probe
+
+
+class Feedback(NamedTuple):
+    """The feedback signal of a selection: how the probe, refitted on training rows and selection, does on the examples."""
+
+    failure_rate: float
+    by_label: float
+    """The mean of the failure rates within each label."""
+    per_specification: Floats
+    """(S,)"""
+    probe: Probe
+
+
+def prepare(
+    train: Dataset,
+    pool: Dataset,
+    specifications: Sequence[Specification],
+    encoder: Encoder,
+    cache: Cache | None = None,
+    seed: int = 0,
+) -> Prepared:
+    """Return what the selection methods work on; the pool's labels are coded into the classes of the training data.
+
+    The feature map is fitted on the texts of the training rows and of the pool, whose labels it does not read; C is chosen by
+    cross-validation within the training rows. Raises InputError for texts that are pairs, a label of the pool or of
+    a specification that the training data lacks, and a pool row without label.
+    """
+    require_single_texts(train, pool)
+    train.require_classes(2)
+    pool = pool.with_classes(train.classes)
+    if (pool.labels < 0).any():
+        raise InputError(f"{pool.name} has {int((pool.labels < 0).sum())} rows without label. Only labelled rows can be trained on.")
+    cases = example_cases(specifications, train.classes)
+    trained, unused, examples = (embed(inputs, encoder, cache) for inputs in (train.inputs, pool.inputs, (cases.texts,)))
+    layers, texts = np.concatenate([trained.layers, unused.layers]), (*train.texts, *pool.texts)
+    if len(texts) > _ROWS_TO_FIT:
+        rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:_ROWS_TO_FIT])
+        layers, texts = layers[rows], tuple(texts[row] for row in rows)
+    features = fit_features(layers, texts, seed=seed)
+    train_features = features.transform(trained.layers, train.texts)
+    probe = fit_probe(train_features, train.labels, len(train.classes), seed=seed)
+    material = Material(
+        train_features=train_features,
+        train_labels=train.labels,
+        pool_features=features.transform(unused.layers, pool.texts),
+        pool_embeddings=unused.embeddings,
+        pool_labels=pool.labels,
+        example_features=features.transform(examples.layers, cases.texts),
+        example_embeddings=examples.embeddings,
+        example_labels=cases.labels,
+        example_specifications=cases.specifications,
+        specifications=tuple(specification.id for specification in specifications),
+        classes=train.classes,
+        C=probe.C,
+    )
+    # Refitted at that C like every other, so that M0 differs from them by its rows alone.
+    return Prepared(material, features, refit(material, NOTHING, probe))
+
+
+def refit(material: Material, rows: Ints, start: Probe | None = None) -> Probe:
+    """Return the probe on the training rows and these rows of the pool, at the C chosen on the training rows."""
+    features = np.concatenate([material.train_features, material.pool_features[rows]])
+    labels = np.concatenate([material.train_labels, material.pool_labels[rows]])
+    return fit_probe(features, labels, len(material.classes), C=material.C, start=start)
+
+
+def feedback(material: Material, rows: Ints, start: Probe | None = None) -> Feedback:
+    """Return the feedback signal of choosing these rows: known before training, from the examples and never the tests."""
+    probe = refit(material, rows, start)
+    failed = probe.logits(material.example_features).argmax(axis=1) != material.example_labels
+    counts = np.bincount(material.example_specifications, minlength=len(material.specifications))
+    failures = np.bincount(material.example_specifications, weights=failed, minlength=len(material.specifications))
+    by_label = float(failed @ label_averaging(material.example_labels))
+    return Feedback(float(failed.mean()), by_label, failures / counts, probe)
+
+
+def say_badly_served(names: Sequence[str] | Strings, after: Floats) -> None:
+    """Note the specifications on whose own examples the refitted probe still fails more often than not."""
+    bad = [name for name, rate in zip(names, after, strict=True) if rate > 0.5]
+    if bad:
+        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
+        note(
+            f"The pool serves {len(bad)} of {len(names)} specifications badly: with the selection the probe still fails on more "
+            f"than half of the examples of {', '.join(map(repr, bad[:10]))}{more}. Look for other data for these."
+        )
+
+
+def require_single_texts(*datasets: Dataset) -> None:
+    """Raise InputError for a dataset of pairs: the cases of a specification are single texts."""
+    for dataset in datasets:
+        if len(dataset.inputs) != 1:
+            raise InputError(f"{dataset.name} is read as pairs, and specifications hold single texts. Name one column with --text.")

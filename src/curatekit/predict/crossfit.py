@@ -29,9 +29,7 @@ class Predictions:
     folds: Ints  # (n,)
     unscorable: Bools  # (n,) the row's class is not among its training rows: pred_probs there is the null's
     family: str
-    details: dict[str, Any] = field(
-        default_factory=dict
-    )  # plain values: C and temperature by fold, V uncalibrated …
+    details: dict[str, Any] = field(default_factory=dict)  # plain values: C and temperature by fold, V uncalibrated …
 
 
 def cross_fit(
@@ -117,9 +115,7 @@ def fit_eval(
             f"{shared} of {len(eval_texts)} evaluation texts also stand in the training file: they are not out of sample."
         )
     feature_map = fit_features(layers, texts, seed=seed)
-    fitted = _fit(
-        feature_map.transform(layers, texts), labels, n_classes, seed, bound_together(texts, groups)
-    )
+    fitted = _fit(feature_map.transform(layers, texts), labels, n_classes, seed, bound_together(texts, groups))
     pred_probs, raw = fitted.predict(feature_map.transform(eval_layers, eval_texts))
     n = len(eval_labels)
     null_probs = np.tile(fitted.null, (n, 1))
@@ -155,7 +151,8 @@ class _Fitted:
         if len(self.known) == len(self.null):
             full = probs
         full = np.maximum(full, FLOOR)
-        return full / full.sum(axis=1, keepdims=True)
+        full /= full.sum(axis=1, keepdims=True)
+        return full
 
 
 def _fit(features: Floats, labels: Ints, n_classes: int, seed: int, units: Ints) -> _Fitted:
@@ -167,9 +164,7 @@ def _fit(features: Floats, labels: Ints, n_classes: int, seed: int, units: Ints)
 def _check(labels: Ints, n_classes: int) -> None:
     if ((labels < 0) | (labels >= n_classes)).any():
         row = int(((labels < 0) | (labels >= n_classes)).argmax())
-        raise InputError(
-            f"Row {row} has no label among the {n_classes} classes. Drop it, or give it a label."
-        )
+        raise InputError(f"Row {row} has no label among the {n_classes} classes. Drop it, or give it a label.")
     if len(np.unique(labels)) < 2:
         raise InputError(
             "All rows have the same label, so there is nothing to predict. Give data with two labels or more."

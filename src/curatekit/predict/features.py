@@ -32,7 +32,7 @@ class FeatureMap:
 
     @property
     def dimension(self) -> int:
-        return self.projection.shape[1] + self.word_projection.shape[1]
+        return int(self.projection.shape[1] + self.word_projection.shape[1])
 
     def transform(self, layers: Floats, texts: Sequence[str]) -> Floats:
         """Return the features (n, dimension) float32 of n rows, layers (n, L) beside their texts."""
@@ -65,9 +65,7 @@ def _principal_components(layers: Floats, d: int) -> tuple[Floats, Floats]:
     mean /= n
     covariance = second / n - np.outer(mean, mean)
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
-    scale = np.divide(
-        1, deviation, out=np.zeros(width), where=deviation > 1e-6
-    )  # a constant column says nothing
+    scale = np.divide(1, deviation, out=np.zeros(width), where=deviation > 1e-6)  # a constant column says nothing
     correlation = covariance * scale[:, None] * scale
     _, vectors = np.linalg.eigh(correlation.astype(np.float32))
     leading = vectors[:, ::-1][:, : min(d, n, width)] / np.sqrt(width)  # rows of mean squared norm 1

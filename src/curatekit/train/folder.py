@@ -26,6 +26,8 @@ def prepare(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> bool:
     An unfinished folder of the same run is left as it is, to go on from. Raises InputError when it holds another run or
     another's files, unless `overwrite`, which removes the earlier model.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, and a model is a folder. Choose another name with -o.")
     folder.mkdir(exist_ok=True)
     record = folder / _RUN
     if not overwrite and record.is_file():

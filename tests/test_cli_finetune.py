@@ -1,0 +1,165 @@
+"""curate finetune: what it writes, what it prints, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from curatekit.train.model import load_model
+from curatekit_cli.finetune import _TRAINING, command
+from tests.tiny import CLASSES, easy_task, tiny_base
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_base(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """train.csv, chosen.csv with its columns in another order, eval.csv; the working folder is theirs."""
+    for name, n, seed in (("train", 80, 0), ("chosen", 20, 2), ("eval", 40, 1)):
+        (texts,), labels = easy_task(n, seed)
+        frame = pl.DataFrame(
+            {"text": [f"{text} {name}" for text in texts], "label": [CLASSES[code] for code in labels]}
+        )
+        if name == "chosen":
+            frame = frame.select(pl.lit("s1").alias("specification"), "label", "text")
+        frame.write_csv(tmp_path / f"{name}.csv")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def quick(base: Path) -> list[Any]:
+    return ["--base", base, "--epochs", 8, "--learning-rate", "3e-3", "--batch-size", 8, "--no-bf16"]
+
+
+def test_it_trains_on_both_files_and_measures(files: Path, base: Path) -> None:
+    ran = run("train.csv", "--add", "chosen.csv", "--eval", "eval.csv", *quick(base), "-o", "model", "--json")
+    assert ran.exit_code == 0, ran.output
+    said = json.loads(ran.stdout)
+    assert (said["rows"], said["added"]) == (100, 20)
+    assert sum(said["rows_per_class"].values()) == 100
+    assert said["eval"]["accuracy"]["value"] > 0.9
+    written = json.loads((files / "model" / "metrics.json").read_text())
+    assert written["eval"] == said["eval"]
+    manifest = json.loads((files / "model.run.json").read_text())
+    assert [entry["path"] for entry in manifest["inputs"]] == ["train.csv", "chosen.csv", "eval.csv"]
+    assert manifest["metrics"]["eval"]["mcc"] == said["eval"]["mcc"]
+    assert (files / "model" / "log.jsonl").read_text().count("eval_loss") == 8
+    # the figures are those of the saved model on the rows as they stand in the file
+    frame = pl.read_csv("eval.csv")
+    probs = load_model("model").pred_probs((frame["text"].to_list(),))
+    right = [CLASSES[code] == label for code, label in zip(probs.argmax(1), frame["label"], strict=True)]
+    assert sum(right) / 40 == said["eval"]["accuracy"]["value"]
+
+
+def test_the_same_command_again_is_instant_and_another_needs_overwrite(files: Path, base: Path) -> None:
+    arguments = ["train.csv", "--base", base, "--max-steps", 1, "-o", "model"]
+    assert run(*arguments).exit_code == 0
+    again = run(*arguments)
+    assert again.exit_code == 0
+    assert "already holds this very model" in again.stderr
+    other = run(*arguments, "--seed", 1)
+    assert other.exit_code == 2
+    assert "holds another run, with other seed" in other.stderr
+    assert run(*arguments, "--seed", 1, "--overwrite", "--lora").exit_code == 0
+    assert (files / "model" / "adapter_config.json").is_file()
+    assert not (files / "model" / "model.safetensors").exists()
+
+
+def test_the_probe(files: Path, base: Path) -> None:
+    ran = run("train.csv", "--eval", "eval.csv", "--base", "probe", "--encoder", base, "-o", "model")
+    assert ran.exit_code == 0, ran.output
+    assert "accuracy  0.9" in ran.stdout or "accuracy  1.0" in ran.stdout
+    assert ran.stdout.splitlines()[-1] == "Next: curate evaluate model eval.csv --spec specs.yaml"
+    assert load_model("model").classes == CLASSES
+
+
+def test_evaluation_rows_that_are_trained_on_are_counted(files: Path, base: Path) -> None:
+    ran = run("train.csv", "--eval", "train.csv", "--base", "probe", "--encoder", base, "-o", "model")
+    assert "80 of 80 evaluation texts are also trained on" in ran.stderr
+    ran = run("train.csv", "--add", "train.csv", "--base", "probe", "--encoder", base, "-o", "model2")
+    assert "80 of the added rows have a text that also stands in the training file" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--eval", "neutral.csv"], "'neutral'"),
+        (["--add", "other.csv"], "text"),
+        (["--base", "./nowhere"], "nowhere"),
+        (["--base", "probe", "--lora", "--epochs", "2"], "--lora, --epochs: the probe has no such setting"),
+        (["--encoder", "x"], "only --base probe has an encoder"),
+        (["--metric-for-best-model", "accuracy"], "give --eval FILE"),
+        (["--eval", "eval.csv", "--early-stopping-patience", "1"], "needs --metric-for-best-model"),
+        (["--report-to", "trackio"], "trackio is not installed"),
+        (["-o", "no/such/model"], "does not exist"),
+        (["-o", "thesis"], "is not empty"),
+        (["-o", "train.csv"], "train.csv is a file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input(files: Path, base: Path, arguments: list[str], message: str) -> None:
+    pl.DataFrame({"text": ["a plot"], "label": ["neutral"]}).write_csv("neutral.csv")
+    pl.DataFrame({"review": ["a plot"], "label": ["pos"]}).write_csv("other.csv")
+    (files / "thesis").mkdir()
+    (files / "thesis" / "thesis.txt").write_text("mine")
+    before = sorted(files.rglob("*"))
+    own_base = [] if "--base" in arguments else ["--base", base]
+    ran = run("train.csv", *own_base, "-o", "model", *arguments)
+    assert ran.exit_code == 2, (ran.output, ran.exception)
+    assert message in ran.stderr
+    assert len([line for line in ran.stderr.splitlines() if not line.startswith("note:")]) == 1
+    assert sorted(files.rglob("*")) == before  # nothing half-written
+
+
+def test_one_class_is_refused(files: Path, base: Path) -> None:
+    pl.DataFrame({"text": ["a plot", "a scene"], "label": ["pos", "pos"]}).write_csv("one.csv")
+    ran = run("one.csv", "--base", base, "-o", "model")
+    assert ran.exit_code == 2
+    assert "'pos'" in ran.stderr
+    assert not (files / "model").exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(files: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from curatekit.train import _hf
+
+    training_step = _hf.Trainer.training_step
+
+    def dying(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 12:
+            raise KeyboardInterrupt
+        return training_step(self, *args, **kwargs)
+
+    arguments = ["train.csv", "--base", base, "--batch-size", 8, "--epochs", 2, "-o", "model"]
+    with monkeypatch.context() as patch:
+        patch.setattr(_hf.Trainer, "training_step", dying)
+        ran = run(*arguments)
+    assert ran.exit_code == 130
+    assert not (files / "model.run.json").exists()
+    ran = run(*arguments)
+    assert ran.exit_code == 0
+    assert "Going on from model/checkpoint-10" in ran.stderr
+    assert not list((files / "model").glob("checkpoint-*"))
+
+
+def test_every_setting_of_training_is_an_option() -> None:
+    from dataclasses import fields
+
+    from curatekit.train.classifier import Training
+
+    assert set(_TRAINING) == {field.name for field in fields(Training)}
+    params = command.make_context("finetune", ["train.csv", "-o", "model"]).params
+    for field in fields(Training):
+        if field.name != "max_steps":  # -1 there
+            assert params[field.name] == field.default, field.name

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FIRST = 10
 PAIRS = 5
+SCREEN = 6
 
 
 @click.command("find-errors")
@@ -116,4 +117,15 @@ def _lines(summary: Summary) -> list[str]:
         " rule on the family's probabilities alone.",
         summary.caution,
         *(["Most frequent:", *pairs] if pairs else []),
+        *_joint(summary),
     ]
+
+
+def _joint(summary: Summary) -> list[str]:
+    """The confident joint, given labels down and what they look like across, where it fits on a screen."""
+    if len(summary.classes) > SCREEN:
+        return [
+            f"The confident joint and the noise matrix of {len(summary.classes)} classes are in the manifest and in --json."
+        ]
+    rows = [[name, *counts] for name, counts in zip(summary.classes, summary.confident_joint, strict=True)]
+    return ["", *table(["given \\ confidently", *(shown(name, 20) for name in summary.classes)], rows)]

@@ -194,6 +194,15 @@ def test_a_corrected_file_that_changed_is_not_undone(folder: Path) -> None:
     assert not (folder / "restored.csv").exists()
 
 
+def test_class_counts_are_told_and_a_halved_class_is_warned_of(folder: Path) -> None:
+    ran = run(folder / "issues.csv", "-o", folder / "fixed.csv", "--json")
+    counts = [{"label": "bad", "before": 3, "after": 4}, {"label": "good", "before": 3, "after": 2}]
+    assert json.loads(ran.stdout)["classes"] == counts
+    ran = run(folder / "issues.csv", "-o", folder / "fixed.csv", "--policy", "drop")
+    assert "good: 3 rows, now 1" in ran.stdout
+    assert "'good' falls from 3 rows to 1" in ran.stderr
+
+
 def test_one_of_issues_and_undo_is_needed(folder: Path) -> None:
     assert run("-o", folder / "x.csv").exit_code == 2
     assert run(folder / "issues.csv", "--undo", folder / "p", "-o", folder / "x.csv").exit_code == 2

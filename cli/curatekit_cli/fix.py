@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._options import json_option, output_option
-from curatekit_cli._print import result
+from curatekit_cli._print import result, shown
 from curatekit_cli._session import session
 
 if TYPE_CHECKING:
     from curatekit.dataset import Dataset
     from curatekit.run import Run
+
+FIRST = 10
 
 
 @click.command("fix")
@@ -65,8 +67,9 @@ def command(
     with session(output) as run:
         from curatekit.errors import InputError
         from curatekit.files import sha256_file
-        from curatekit.fix import Patch, changes, fixed, patch_path, write_patch
+        from curatekit.fix import Patch, changes, class_counts, fixed, patch_path, write_patch
         from curatekit.readers import read_frame
+        from curatekit.reporting import note
         from curatekit.writers import write_table
 
         if (issues is None) == (undo is None):
@@ -81,18 +84,33 @@ def command(
         column = dataset.columns.label
         assert column is not None  # labels are required
         made = changes(dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability)  # type: ignore[arg-type]
-        write_table(fixed(dataset.frame, column, made), output)
+        table = fixed(dataset.frame, column, made)
+        write_table(table, output)
         patch = patch_path(output)
         write_patch(Patch(column, dataset.sha256, output.name, sha256_file(output), tuple(made)), patch)
         run.output(output)
         run.output(patch)
-        run.metrics.update({"rows": len(dataset), "changed": len(made), "policy": policy})
+        classes = class_counts(dataset.frame, table, column).rows(named=True)
+        payload = {"rows": len(dataset), "changed": len(made), "policy": policy, "classes": classes}
+        run.metrics.update(payload)
         what = "relabelled" if policy == "relabel" else "dropped"
+        moved = [row for row in classes if row["before"] != row["after"]]
+        for row in moved:
+            if row["after"] < row["before"] / 2:
+                note(
+                    f"The class {row['label']!r} falls from {row['before']:,} rows to {row['after']:,}. Scores doubt rare "
+                    "classes most: review its rows, or change fewer with --top or --min-suggested-probability."
+                )
         result(
             as_json,
-            {"rows": len(dataset), "changed": len(made), "policy": policy, "output": output, "patch": patch},
+            {**payload, "output": output, "patch": patch},
             [
                 f"{len(made):,} of {len(dataset):,} rows {what}: {output}",
+                *(
+                    f"  {shown(row['label'], 40)}: {row['before']:,} rows, now {row['after']:,}"
+                    for row in moved[:FIRST]
+                ),
+                *([f"  and {len(moved) - FIRST} more classes, in the manifest"] if len(moved) > FIRST else []),
                 f"To undo: curate fix --undo {patch} -o restored{output.suffix}",
                 f"Next: curate pvi {output} --label {column}, to see what the labels are worth now",
             ],

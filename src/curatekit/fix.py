@@ -117,6 +117,16 @@ def restored(frame: pl.DataFrame, label: str, changes: Sequence[Change]) -> pl.D
     return _with_labels(frame, label, {change.row: change.old for change in changes if change.action == "relabel"})
 
 
+def class_counts(before: pl.DataFrame, after: pl.DataFrame, label: str) -> pl.DataFrame:
+    """Return label, before, after: how many rows each class has in the two tables; fixing can empty a rare class."""
+    counts = [
+        frame[label].cast(pl.String).alias("label").value_counts(name=name)
+        for frame, name in ((before, "before"), (after, "after"))
+    ]
+    both = counts[0].join(counts[1], on="label", how="full", coalesce=True)
+    return both.with_columns(pl.col("before", "after").fill_null(0).cast(pl.Int64)).sort("label")
+
+
 def patch_path(path: Path | str) -> Path:
     """Return where the patch of a corrected file stands: beside it, its name with `.patch.jsonl` behind."""
     path = Path(path)

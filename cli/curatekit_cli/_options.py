@@ -62,7 +62,7 @@ def data_options(command: Command) -> Command:
         ),
         click.option("--label", metavar="COLUMN", help="Read the label from this column."),
         click.option(
-            "--id", metavar="COLUMN", help="Read the row's id from this column [default: made from the content]."
+            "--id", metavar="COLUMN", help="Read the row's id from this column; '' makes ids from the content."
         ),
         click.option(
             "--on-bad-row",

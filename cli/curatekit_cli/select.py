@@ -39,12 +39,18 @@ METHODS = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLE
 )  # fmt: skip
 @click.option("--train", required=True, metavar="FILE", help="Choose rows to add to this training data.")
 @click.option("-k", type=int, default=500, show_default=True, metavar="N", help="Choose this many rows.")
-@click.option("--method", default="influence", show_default=True, metavar="NAME", help=f"Choose by this method. {METHODS}.")
-@click.option("--heldout", metavar="FILE", help="Show the probe's score on this labelled data beside the feedback signal.")
+@click.option(
+    "--method", default="influence", show_default=True, metavar="NAME", help=f"Choose by this method. {METHODS}."
+)
+@click.option(
+    "--heldout", metavar="FILE", help="Show the probe's score on this labelled data beside the feedback signal."
+)
 @data_options
 @encoder_options
 @seed_option
-@output_option("Write the chosen rows here: all columns of the pool, and specification, reason and value.", required=True)
+@output_option(
+    "Write the chosen rows here: all columns of the pool, and specification, reason and value.", required=True
+)
 @json_option
 def command(
     pool: str,
@@ -96,7 +102,9 @@ def command(
         prepared = prepare(trained, unused, specifications, encoder, cache, seed)
         material = prepared.material
         heldout_features = (
-            prepared.features.transform(embed(measured.inputs, encoder, cache).layers, measured.texts) if measured else None
+            prepared.features.transform(embed(measured.inputs, encoder, cache).layers, measured.texts)
+            if measured
+            else None
         )
 
         def signal(selections: list[Any]) -> dict[str, Any]:
@@ -120,15 +128,14 @@ def command(
             if baseline != method:
                 seeds = range(seed, seed + BASELINE_SEEDS)
                 signals[baseline] = signal([choose(baseline, material, k, one).rows for one in seeds])
-        after = signals[method]["per_specification"]
-        say_badly_served(material.specifications, after)
+        before, after = signals["none"]["per_specification"], signals[method]["per_specification"]
+        say_badly_served(material.specifications, before, after)
         write_table(chosen_rows(unused, selection), output)
         run.output(output)
 
         counts = {name: int((selection.specification == name).sum()) for name in material.specifications}
         pool_labels = np.array(unused.label_names, object)[selection.rows]
         labels = {name: int((pool_labels == name).sum()) for name in trained.classes}
-        before = signals["none"]["per_specification"]
         per_specification = [
             {
                 "id": one.id,
@@ -139,7 +146,10 @@ def command(
             }
             for one, was, now in zip(specifications, before, after, strict=True)
         ]
-        shown = {name: {key: value for key, value in of.items() if key != "per_specification"} for name, of in signals.items()}
+        shown = {
+            name: {key: value for key, value in of.items() if key != "per_specification"}
+            for name, of in signals.items()
+        }
         payload = {
             "method": method,
             "k": k,

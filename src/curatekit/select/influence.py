@@ -16,6 +16,8 @@ from curatekit.reporting import step
 from curatekit.select import Selection, label_averaging
 
 _MOST_ITERATIONS = 100
+_TOLERANCE = 0.01  # of the conjugate gradients: below it the ranking of the pool no longer changes
+_ROUGHLY = 0.1  # where the only question is which specification gains most
 
 
 def influence(
@@ -56,7 +58,7 @@ def influence(
             solve = _solver(probe, features)
             gradient = _gradient(example_features, slopes, example_weights)
             gradient += keep * _gradient(train_features, _slopes(probe, train_features, train_labels), train_weights)
-            direction = solve(gradient[None], 0.01)[0]
+            direction = solve(gradient[None], _TOLERANCE)[0]
             pool_slopes = _slopes(probe, pool_features, pool_labels)
             gain = np.einsum("nk,nk->n", pool_slopes, pool_features @ direction[:-1] + direction[-1], dtype=np.float64)
             gain[chosen] = -np.inf
@@ -67,7 +69,7 @@ def influence(
                 for members in (np.flatnonzero(example_specifications == s) for s in range(len(specifications)))
             ]
             by_specification = np.stack(
-                [np.einsum("nk,nk->n", pool_slopes[rows], pool_features[rows] @ d[:-1] + d[-1]) for d in solve(np.stack(own), 0.1)],
+                [np.einsum("nk,nk->n", pool_slopes[rows], pool_features[rows] @ d[:-1] + d[-1]) for d in solve(np.stack(own), _ROUGHLY)],
                 axis=1,
             )
             best = by_specification.argmax(axis=1)

@@ -111,15 +111,16 @@ def feedback(material: Material, rows: Ints, start: Probe | None = None) -> Feed
     return Feedback(float(failed.mean()), by_label, failures / counts, probe)
 
 
-def say_badly_served(names: Sequence[str] | Strings, after: Floats) -> None:
-    """Note the specifications on whose own examples the refitted probe still fails more often than not."""
-    bad = [name for name, rate in zip(names, after, strict=True) if rate > 0.5]
-    if bad:
-        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-        note(
-            f"The pool serves {len(bad)} of {len(names)} specifications badly: with the selection the probe still fails on more "
-            f"than half of the examples of {', '.join(map(repr, bad[:10]))}{more}. Look for other data for these."
-        )
+def say_badly_served(names: Sequence[str] | Strings, before: Floats, after: Floats) -> None:
+    """Note the specifications whose own examples the refitted probe fails on more often than not, or more than M0 by 0.1."""
+    for served, words in (
+        (after <= 0.5, "the probe still fails on more than half of the examples of {}. Look for other data for these."),
+        (after <= before + 0.1, "the selection makes it worse, by more than 0.1 of the examples, for {}."),
+    ):
+        bad = [repr(name) for name, well in zip(names, served, strict=True) if not well]
+        if bad:
+            more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
+            note(f"The pool serves {len(bad)} of {len(names)} specifications badly: {words.format(', '.join(bad[:10]) + more)}")
 
 
 def require_single_texts(*datasets: Dataset) -> None:

@@ -121,8 +121,11 @@ def test_probabilities_without_folds_are_refused_unless_told(encoder: Any, data:
 def test_bad_input_is_one_sentence_and_writes_nothing(data: Path, tmp_path: Path) -> None:
     one = tmp_path / "one.csv"
     one.write_text("text,mood\na,x\nb,x\n")
+    single = tmp_path / "single.csv"
+    single.write_text("text,mood\na,x\nb,x\nc,y\n")
     output = tmp_path / "issues.csv"
     for arguments, says in [
+        ((single, "--label", "mood"), "'y' (1)"),
         ((one, "--label", "mood"), "two|classes"),
         ((data, "--label", "moood"), "Did you mean 'mood'"),
         ((tmp_path / "none.csv", "--label", "mood"), "does not exist"),
@@ -133,4 +136,4 @@ def test_bad_input_is_one_sentence_and_writes_nothing(data: Path, tmp_path: Path
         assert ran.exit_code == 2
         assert any(part in ran.stderr for part in says.split("|")), ran.stderr
         assert "Traceback" not in ran.stderr
-    assert list(tmp_path.iterdir()) == [one]
+    assert sorted(tmp_path.iterdir()) == [one, single]

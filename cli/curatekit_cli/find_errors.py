@@ -78,7 +78,9 @@ def command(
 
         dataset = read(run, data, data_options, output).require_classes()
         predictions = None
-        if pred_probs is not None:
+        if pred_probs is None:
+            dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
+        else:
             from curatekit.predict.external import read_predictions
 
             predictions = read_predictions(pred_probs, dataset, in_sample=in_sample)

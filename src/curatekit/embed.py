@@ -23,7 +23,7 @@ from curatekit.reporting import note, step
 
 __all__ = ["DEFAULT", "Encoder", "Features", "embed", "load_encoder"]
 
-_BUDGETS = {"cpu": 8_192, "cuda": 65_536}  # padded tokens in a batch
+_BUDGETS = {"cpu": 1_024, "cuda": 65_536}  # padded tokens in a batch; on a CPU the states should stay in its caches
 _WINDOW = 8_192  # rows that are tokenised and sorted by length together
 _COMMIT_SECONDS = 10.0  # work that a kill may cost
 _MAPPED_BYTES = 1 << 28  # larger arrays live in a file that the system may page out

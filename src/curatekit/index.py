@@ -129,14 +129,14 @@ class _Search:
         import faiss
 
         n, dimension = self.items.unit.shape
-        lists = max(1, min(int(4 * np.sqrt(n)), n // 39))
+        lists = max(1, min(int(2 * np.sqrt(n)), n // 39))
         index: Any = faiss.index_factory(
             dimension,
             f"IVF{lists},PQ{dimension // 2}x4fs" if dimension % 2 == 0 else f"IVF{lists},Flat",
             faiss.METRIC_INNER_PRODUCT,
         )
         index.cp.seed = seed + 1
-        index.nprobe = min(lists, 32)
+        index.nprobe = min(lists, max(16, lists // 10))
         sample = np.sort(np.random.default_rng(seed).permutation(n)[: max(64 * lists, 65_536)])
         with step("training the neighbour index", 1, "index") as advance:
             index.train(self.items.unit[sample])

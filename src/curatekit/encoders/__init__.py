@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from curatekit.cache import digest
 from curatekit.encoders import contents, hardware
-from curatekit.encoders.find import DEFAULT, find
+from curatekit.encoders.places import DEFAULT, find
 from curatekit.errors import InputError
 from curatekit.reporting import note
 

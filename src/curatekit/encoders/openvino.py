@@ -14,7 +14,7 @@ class OpenVinoModel(TorchModel):
     """An encoder whose transformer is run by OpenVINO on the CPU."""
 
     def __init__(self, modules: Any, max_tokens: int, precision: str) -> None:
-        super().__init__(modules, max_tokens, "cpu")
+        super().__init__(modules, max_tokens, "cpu", precision)
         import openvino
         import torch
 

@@ -26,7 +26,7 @@ _UNWANTED = ["onnx/*", "openvino/*"]
 
 def find(name: str) -> tuple[Path, str]:
     """Return the folder that holds the model `name` and, in words, where that is. Raises InputError when nothing does."""
-    if (folder := Path(name).expanduser()).is_dir():
+    if name and (folder := Path(name).expanduser()).is_dir():
         return folder.resolve(), f"the folder {name}"
     if not name or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise InputError(

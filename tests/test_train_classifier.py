@@ -79,6 +79,7 @@ def test_it_learns_an_easy_task(base: Path, tmp_path: Path) -> None:
     assert_same_weights(classifier, load_classifier(tmp_path / "model"))
     assert np.array_equal(load_classifier(tmp_path / "model").pred_probs(EVAL_X), probs)
     names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert len({path.stat().st_mode for path in (tmp_path / "model").iterdir()}) == 1
     assert {"curatekit.json", "model.safetensors", "log.jsonl", "training.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pth")) or name.startswith("checkpoint")]
     lines = (tmp_path / "model" / "log.jsonl").read_text().splitlines()

@@ -35,6 +35,7 @@ def test_it_learns_and_is_the_same_after_saving(tiny: Encoder, tmp_path: Path) -
     assert np.array_equal(loaded.pred_probs(EVAL_X), probs)
     assert loaded.pred_probs(((),)).shape == (0, 2)
     assert {path.suffix for path in (tmp_path / "model").iterdir()} == {".json", ".safetensors"}
+    assert len({path.stat().st_mode for path in (tmp_path / "model").iterdir()}) == 1
     about = json.loads((tmp_path / "model" / "curatekit.json").read_text())
     assert about["encoder"]["weights_sha256"] == tiny.weights_sha256
     assert about["encoder"]["name"] == tiny.name

@@ -177,6 +177,9 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     else:
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    mode = (folder / "config.json").stat().st_mode
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(mode)  # safetensors lets nobody but the owner read them, whatever the umask says
 
 
 def restore(model: Any, folder: Path) -> None:
@@ -274,8 +277,8 @@ class _Progress(transformers.TrainerCallback):  # type: ignore[misc]
         self.stack = stack
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.advance = self.stack.enter_context(step("fine-tuning", state.max_steps, "steps"))
-        self.advance(state.global_step)
+        # only what is left to do: steps taken before a resume would make the rate look better than it is
+        self.advance = self.stack.enter_context(step("fine-tuning", state.max_steps - state.global_step, "steps"))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.advance(1)

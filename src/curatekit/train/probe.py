@@ -46,7 +46,7 @@ class ProbeClassifier:
 
     def save(self, folder: Path | str) -> None:
         """Write the model to `folder` as safetensors and JSON; the file that marks it finished comes last."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         folder = Path(folder)
         folder.mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ class ProbeClassifier:
                 folder / _WORDS, {"settings": _settings(words), "vocabulary": list(words.get_feature_names_out())}
             )
         with atomic(folder / _ARRAYS) as temporary:
-            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+            temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
         about = {"name": self.encoder.name, "weights_sha256": self.encoder.weights_sha256}
         about |= {"precision": self.encoder.precision, "backend": self.encoder.backend}
         calibrated = {"temperature": self.probe.temperature, "C": self.probe.C}

@@ -8,7 +8,7 @@ cross-fit fits them once. For a separate evaluation file they are fitted on the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ import numpy as np
 
 from curatekit.arrays import Floats
 
-LAYER_DIMENSIONS = 512
-WORD_DIMENSIONS = 256
+LAYER_DIMENSIONS = 384
+WORD_DIMENSIONS = 384
 _CHUNK = 4096  # rows held in float32 at once
 
 
@@ -38,8 +38,7 @@ class FeatureMap:
         """Return the features (n, dimension) float32 of n rows, layers (n, L) beside their texts."""
         d = self.projection.shape[1]
         features = np.empty((len(layers), self.dimension), np.float32)
-        for start in range(0, len(layers), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        for rows in _chunks(len(layers)):
             features[rows, :d] = (layers[rows].astype(np.float32) - self.mean) @ self.projection
         if self.vectorizer is not None:
             features[:, d:] = self.vectorizer.transform(texts) @ self.word_projection
@@ -48,38 +47,50 @@ class FeatureMap:
 
 def fit_features(layers: Floats, texts: Sequence[str], *, seed: int = 0) -> FeatureMap:
     """Return the feature map fitted on n rows: layers (n, L) pooled hidden states, texts (n,). Reads no labels."""
-    mean, projection = _principal_components(layers, LAYER_DIMENSIONS)
+    mean, projection = _principal_components(layers, LAYER_DIMENSIONS, seed)
     vectorizer, word_projection = _fit_words(texts, WORD_DIMENSIONS, seed)
     return FeatureMap(mean, projection, vectorizer, word_projection)
 
 
-def _principal_components(layers: Floats, d: int) -> tuple[Floats, Floats]:
+def _principal_components(layers: Floats, d: int, seed: int) -> tuple[Floats, Floats]:
     """Return the mean, and the projection of the standardised columns on their leading principal components."""
+    from sklearn.utils.extmath import randomized_svd
+
     n, width = layers.shape
-    mean = np.zeros(width)
-    second = np.zeros((width, width))
-    for start in range(0, n, _CHUNK):
-        chunk = layers[start : start + _CHUNK].astype(np.float32)
-        mean += chunk.sum(axis=0, dtype=np.float64)
-        second += chunk.T @ chunk
-    mean /= n
-    covariance = second / n - np.outer(mean, mean)
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
-    scale = np.divide(1, deviation, out=np.zeros(width), where=deviation > 1e-6)  # a constant column says nothing
-    correlation = covariance * scale[:, None] * scale
-    _, vectors = np.linalg.eigh(correlation.astype(np.float32))
-    leading = vectors[:, ::-1][:, : min(d, n, width)] / np.sqrt(width)  # rows of mean squared norm 1
-    return mean.astype(np.float32), (scale[:, None] * leading).astype(np.float32)
+    mean = layers.mean(axis=0, dtype=np.float64).astype(np.float32)
+    square = np.zeros(width)
+    for rows in _chunks(n):
+        square += np.square(layers[rows].astype(np.float32) - mean).sum(axis=0, dtype=np.float64)
+    deviation = np.sqrt(square / n)
+    scale = np.divide(1, deviation, out=np.zeros(width), where=deviation > 1e-6).astype(
+        np.float32
+    )  # a constant column says nothing
+    rank = min(d, n, width)
+    if n <= width:
+        standard = (layers.astype(np.float32) - mean) * scale
+        leading = np.linalg.svd(standard, full_matrices=False)[2][:rank].T
+    else:
+        correlation = np.zeros((width, width), np.float32)
+        for rows in _chunks(n):
+            standard = (layers[rows].astype(np.float32) - mean) * scale
+            correlation += standard.T @ standard
+        # the leading space is what counts, not its exact axes: five times faster than all eigenvectors
+        leading = randomized_svd(correlation, rank, n_iter=3, random_state=seed)[2].T
+    projection = scale[:, None] * leading / np.sqrt(width)  # rows of mean squared norm 1
+    return mean, projection.astype(np.float32)
+
+
+def _chunks(n: int) -> Iterator[slice]:
+    return (slice(start, start + _CHUNK) for start in range(0, n, _CHUNK))
 
 
 def _fit_words(texts: Sequence[str], w: int, seed: int) -> tuple[Any | None, Floats]:
-    """Return a vectorizer of words and pairs of words that occur in two rows or more, and its leading components."""
+    """Return a vectorizer of words that occur in two rows or more, and its leading components."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.utils.extmath import randomized_svd
 
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32, token_pattern=r"(?u)\w+|[^\w\s]"
-    )
+    # Pairs of words and pieces of words lower the score of the whole, once reduced to as many dimensions.
+    vectorizer = TfidfVectorizer(min_df=2, sublinear_tf=True, dtype=np.float32)
     try:
         words = vectorizer.fit_transform(texts)
     except ValueError:  # sklearn's way to say that the vocabulary is empty

@@ -1,0 +1,167 @@
+"""curate pvi"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curatekit_cli._options import (
+    DataOptions,
+    EncoderOptions,
+    PredictOptions,
+    data_options,
+    encoder_options,
+    json_option,
+    output_option,
+    predict_options,
+    seed_option,
+)
+from curatekit_cli._print import result, shown, table
+from curatekit_cli._session import session, settings
+from curatekit_cli.predict import predicted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from curatekit.artifacts import Artifacts
+    from curatekit.information import Interval, VInformation
+
+FIRST = 5
+
+
+@click.command("pvi")
+@click.argument("data")
+@data_options
+@click.option("--eval", "eval_file", metavar="FILE", help="Train on all of DATA and measure the rows of this file.")
+@click.option(
+    "--pred-probs",
+    type=click.Path(path_type=Path),
+    help="Take the probabilities from this file (of curate predict, or any with id, fold and a column for each label).",
+)
+@click.option("--in-sample", is_flag=True, help="Accept probabilities without folds, though PVI is then inflated.")
+@predict_options
+@encoder_options
+@seed_option
+@output_option("Write one line for each row here, in the order of the data.")
+@json_option
+def command(
+    data: str,
+    data_options: DataOptions,
+    eval_file: str | None,
+    pred_probs: Path | None,
+    in_sample: bool,
+    predict_options: PredictOptions,
+    encoder_options: EncoderOptions,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure, in bits, what each label of DATA is worth: PVI by row, V-usable information by class and overall.
+
+    Example: curate pvi reviews.csv --text review --label sentiment -o pvi.csv
+    """
+    with session(output) as run:
+        from curatekit.errors import InputError
+        from curatekit.information import alarms, v_information
+        from curatekit.writers import write_table
+
+        if pred_probs is not None and eval_file is not None:
+            raise InputError("--eval trains a model and --pred-probs brings the probabilities. Give one of the two.")
+        how = settings(encoder_options, predict_options, seed)
+        artifacts = predicted(run, data, data_options, eval_file, how, output, pred_probs, in_sample)
+        rows = _rows(artifacts)
+        if output is not None:
+            write_table(rows, output)
+            run.output(output)
+        found = artifacts.call(v_information)
+        alarmed = artifacts.call(alarms, details=artifacts.predictions.details)
+        payload = {
+            **_payload(found, artifacts.classes),
+            "family": artifacts.predictions.family,
+            "unscorable": int(artifacts.predictions.unscorable.sum()),
+            "alarms": alarmed,
+            "details": artifacts.predictions.details,
+        }
+        run.metrics.update(payload)
+        doubtful = rows.sort("pvi", maintain_order=True).head(FIRST)
+        lines = [
+            *_lines(found, artifacts),
+            *(f"ALARM: {text}" for text in alarmed),
+            "",
+            "Most doubtful:",
+            *table(
+                ["id", "label", "predicted", "pvi", "p_given", "text"],
+                doubtful.select("id", "label", "predicted_label", "pvi", "p_given", "text").iter_rows(),
+            ),
+            "",
+            f"Next: curate find-errors {eval_file or data} -o issues.csv",
+        ]
+        result(as_json, {**payload, "doubtful": doubtful.to_dicts(), "output": output}, lines)
+
+
+def _rows(artifacts: Artifacts) -> pl.DataFrame:
+    """Return id, text, label, pvi, p_given, p_null, predicted_label, fold and unscorable, one line for each row."""
+    import numpy as np
+    import polars as pl
+
+    from curatekit.scores.pvi import pvi
+    from curatekit.scores.self_confidence import given_probs
+
+    dataset = artifacts.dataset
+    predicted = artifacts.pred_probs.argmax(axis=1)
+    return pl.DataFrame(
+        {
+            "id": pl.Series(dataset.ids.tolist(), dtype=pl.String),
+            "text": pl.Series(dataset.texts, dtype=pl.String),
+            "label": pl.Series(dataset.label_names, dtype=pl.String),
+            "pvi": artifacts.call(pvi),
+            "p_given": given_probs(artifacts.labels, artifacts.pred_probs),
+            "p_null": given_probs(artifacts.labels, artifacts.null_probs),
+            "predicted_label": pl.Series(np.array(dataset.classes, dtype=object)[predicted].tolist(), dtype=pl.String),
+            "fold": artifacts.folds,
+            "unscorable": artifacts.predictions.unscorable,
+        }
+    )
+
+
+def _payload(found: VInformation, classes: tuple[str, ...]) -> dict[str, Any]:
+    per_class = [
+        {**each._asdict(), "label": classes[each.label], "v_information": each.v_information._asdict()}
+        for each in found.per_class
+    ]
+    return {**found._asdict(), "v_information": found.v_information._asdict(), "per_class": per_class}
+
+
+def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
+    predictions = artifacts.predictions
+    share = found.v_information.value / found.label_entropy if found.label_entropy else 0.0
+    before = predictions.details.get("v_information_uncalibrated")
+    rows = [
+        (
+            artifacts.classes[each.label],
+            each.rows,
+            *each.v_information,
+            each.accuracy,
+            each.negative_share,
+            each.wrong_below,
+            each.right_above,
+        )
+        for each in found.per_class
+    ]
+    return [
+        f"V-usable information: {_interval(found.v_information)} bits per row, {share:.0%} of the label's "
+        f"{found.label_entropy:.3f} bits (family: {shown(predictions.family, 60)}).",
+        f"Accuracy {found.accuracy:.3f}; {found.negative_share:.1%} of {found.rows:,} rows have PVI below 0"
+        + (f"; V without the temperature: {before:.3f} bits." if before is not None else "."),
+        "",
+        *table(
+            ["label", "rows", "V", "low", "high", "accuracy", "PVI < 0", "wrong below", "right above"],
+            rows,
+        ),
+    ]
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

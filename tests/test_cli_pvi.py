@@ -1,0 +1,165 @@
+"""curate pvi and curate predict, from raw text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from curatekit_cli import predict, pvi
+
+SUBJECTS = ["The battery", "My new phone", "This charger", "The screen", "Their camera", "The keyboard", "That lamp"]
+GOOD = ["works perfectly", "is wonderful", "exceeded my hopes", "was worth every cent", "makes me happy every day"]
+WRONG = {3, 17, 40, 55}
+BAD = ["broke within a week", "is a waste of money", "was a disappointment", "never worked", "should be refunded"]
+
+
+def run(command: click.Command, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def asked(command: click.Command, *arguments: object) -> dict[str, Any]:
+    ran = run(command, *arguments, "--json")
+    assert ran.exit_code == 0, ran.output
+    payload: dict[str, Any] = json.loads(ran.stdout)
+    return payload
+
+
+def reviews() -> pl.DataFrame:
+    rows = [(f"{s} {p}.", label) for s in SUBJECTS for label, ps in (("good", GOOD), ("bad", BAD)) for p in ps]
+    labels = [("bad" if label == "good" else "good") if i in WRONG else label for i, (_, label) in enumerate(rows)]
+    return pl.DataFrame({"id": [f"r{i}" for i in range(70)], "text": [text for text, _ in rows], "mood": labels})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pvi") / "reviews.csv"
+    reviews().write_csv(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def stored(encoder: Any, data: Path) -> Path:
+    path = data.with_name("probs.parquet")
+    asked(predict.command, data, "--label", "mood", "-o", path)
+    return path
+
+
+def test_rows_in_the_order_of_the_data_and_bits_that_add_up(encoder: Any, data: Path) -> None:
+    output = data.with_name("pvi.csv")
+    payload = asked(pvi.command, data, "--label", "mood", "-o", output)
+    rows = pl.read_csv(output)
+    assert rows["id"].to_list() == reviews()["id"].to_list()
+    bits = np.log2(rows["p_given"].to_numpy()) - np.log2(rows["p_null"].to_numpy())
+    assert np.abs(bits - rows["pvi"].to_numpy()).max() < 1e-9
+    assert payload["v_information"]["value"] == pytest.approx(bits.mean())
+    assert payload["v_information"]["low"] < bits.mean() < payload["v_information"]["high"]
+    assert payload["family"] == "probe"
+    assert [each["label"] for each in payload["per_class"]] == ["bad", "good"]
+    assert payload["doubtful"][0]["pvi"] == rows["pvi"].min()
+    manifest = json.loads(output.with_name("pvi.csv.run.json").read_text())
+    assert manifest["metrics"]["v_information"] == payload["v_information"]
+
+
+def test_text_output_names_the_family_and_what_to_do_next(encoder: Any, data: Path) -> None:
+    ran = run(pvi.command, data, "--label", "mood")
+    assert ran.exit_code == 0, ran.output
+    assert "family: probe" in ran.stdout
+    assert "right above" in ran.stdout
+    assert "Next: curate find-errors" in ran.stdout
+
+
+def test_stored_predictions_give_the_same_result(data: Path, stored: Path) -> None:
+    frame = pl.read_parquet(stored)
+    assert frame.columns[:3] == ["id", "label", "fold"]
+    assert np.allclose(frame["p_bad"] + frame["p_good"], 1)
+    assert np.allclose(frame["null_bad"] + frame["null_good"], 1)
+    again = asked(pvi.command, data, "--label", "mood", "--pred-probs", stored)
+    assert again["v_information"] == asked(pvi.command, data, "--label", "mood")["v_information"]
+    assert again["family"] == "probe"
+
+
+def test_stored_predictions_are_matched_by_id(data: Path, stored: Path) -> None:
+    shuffled = data.with_name("shuffled.csv")
+    pl.read_parquet(stored).sample(fraction=1, shuffle=True, seed=0).drop("unscorable", "family").write_csv(shuffled)
+    again = asked(pvi.command, data, "--label", "mood", "--pred-probs", shuffled)
+    direct = asked(pvi.command, data, "--label", "mood", "--pred-probs", stored)
+    assert again["v_information"]["value"] == pytest.approx(direct["v_information"]["value"], abs=1e-9)
+    assert again["family"] == "external (shuffled.csv)"
+
+
+def test_probabilities_without_folds_are_refused_unless_asked_for_by_name(data: Path, stored: Path) -> None:
+    foldless = data.with_name("foldless.parquet")
+    pl.read_parquet(stored).select("id", bad="p_bad", good="p_good").write_parquet(foldless)
+    ran = run(pvi.command, data, "--label", "mood", "--pred-probs", foldless)
+    assert ran.exit_code == 2
+    assert "no column 'fold'" in ran.stderr
+    assert "--in-sample" in ran.stderr
+    ran = run(pvi.command, data, "--label", "mood", "--pred-probs", foldless, "--in-sample")
+    assert ran.exit_code == 0
+    assert "in-sample" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: f.drop("id"), "no column 'id'"),
+        (lambda f: f.head(60), "lacks 10 of the 70 rows"),
+        (lambda f: f.drop("p_good"), "'p_good' nor 'good'"),
+        (lambda f: f.with_columns(p_bad=pl.lit(0.9)), "no distribution"),
+        (lambda f: f.with_columns(p_bad=pl.lit(None, pl.Float64)), "no distribution"),
+        (lambda f: f.with_columns(p_bad=pl.lit("much")), "other than numbers"),
+        (lambda f: pl.concat([f, f.head(1)]), "more than once"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_one_sentence(data: Path, stored: Path, change: Any, said: str) -> None:
+    path = data.with_name("unfit.parquet")
+    change(pl.read_parquet(stored)).write_parquet(path)
+    ran = run(pvi.command, data, "--label", "mood", "--pred-probs", path)
+    assert ran.exit_code == 2
+    assert said in ran.stderr
+
+
+def test_an_evaluation_file_is_measured_by_a_model_of_the_data(encoder: Any, data: Path) -> None:
+    train, test = data.with_name("train.csv"), data.with_name("test.csv")
+    reviews().filter(pl.int_range(70) % 7 != 0).write_csv(train)
+    reviews().filter(pl.int_range(70) % 7 == 0).write_csv(test)
+    output = data.with_name("eval.csv")
+    payload = asked(pvi.command, train, "--eval", test, "--label", "mood", "-o", output)
+    assert payload["rows"] == 10
+    assert payload["accuracy"] > 0.7
+    assert pl.read_csv(output)["id"].to_list() == [f"r{i}" for i in range(0, 70, 7)]
+
+
+def test_an_unknown_class_in_the_evaluation_file_is_listed(encoder: Any, data: Path) -> None:
+    other = data.with_name("other.csv")
+    reviews().head(10).with_columns(mood=pl.lit("mixed")).write_csv(other)
+    ran = run(pvi.command, data, "--eval", other, "--label", "mood")
+    assert ran.exit_code == 2
+    assert "'mixed'" in ran.stderr
+
+
+def test_groups_of_a_column_share_a_fold(encoder: Any, data: Path) -> None:
+    grouped = data.with_name("grouped.csv")
+    reviews().with_columns(subject=pl.Series([s for s in SUBJECTS for _ in range(10)])).write_csv(grouped)
+    output = data.with_name("grouped_probs.csv")
+    asked(predict.command, grouped, "--label", "mood", "--group", "subject", "-o", output, "--folds", 3)
+    folds = pl.read_csv(output)["fold"].to_numpy().reshape(7, 10)
+    assert (folds == folds[:, :1]).all()
+    ran = run(pvi.command, grouped, "--label", "mood", "--group", "sujbect")
+    assert ran.exit_code == 2
+    assert "Did you mean 'subject'?" in ran.stderr
+
+
+def test_one_class_is_refused(data: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.csv"
+    reviews().filter(pl.col("mood") == "good").write_csv(one)
+    ran = run(pvi.command, one, "--label", "mood", "-o", tmp_path / "out.csv")
+    assert ran.exit_code == 2
+    assert not (tmp_path / "out.csv").exists()

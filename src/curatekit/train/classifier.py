@@ -15,7 +15,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.encoders import DEFAULT, hardware
-from curatekit.encoders.find import find
+from curatekit.encoders.places import find
 from curatekit.errors import InputError
 from curatekit.files import sha256_file, write_json
 from curatekit.reporting import note, step

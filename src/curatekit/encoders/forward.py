@@ -44,9 +44,9 @@ class Model(Protocol):
     def forward(self, ids: list[list[int]]) -> Vectors: ...
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=4)
 def open_model(encoder: Encoder) -> Model:
-    """Return the encoder, loaded; the last one is kept."""
+    """Return the encoder, loaded; the last few are kept."""
     if encoder.backend == "openvino":
         from curatekit.encoders.openvino import OpenVinoModel
 

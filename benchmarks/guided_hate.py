@@ -27,14 +27,18 @@ def build(folder: Path, data: Path = DATA) -> None:
     roles = pl.read_parquet(data / "guided_hate" / "assignments.parquet")
     sources = roles["source_file"].unique().sort().to_list()
     texts = pl.concat(
-        pl.read_parquet(data / f"{source}.parquet", columns=["id", "text"]).with_columns(pl.lit(source).alias("source_file"))
+        pl.read_parquet(data / f"{source}.parquet", columns=["id", "text"]).with_columns(
+            pl.lit(source).alias("source_file")
+        )
         for source in sources
     )
     rows = roles.join(texts, on=["id", "source_file"], how="left", maintain_order="left").with_columns(
         pl.col("label_id").cast(pl.Int64).replace_strict(NAMES, return_dtype=pl.String).alias("label")
     )
     for name, role in ROLES.items():
-        rows.filter(pl.col("role") == role).select("id", "text", "label", "source_file").write_parquet(folder / f"{name}.parquet")
+        rows.filter(pl.col("role") == role).select("id", "text", "label", "source_file").write_parquet(
+            folder / f"{name}.parquet"
+        )
     cases = rows.filter(pl.col("role").is_in(["spec", "heldout"])).select("id", "text", "label", "spec_id", "role")
     cases.write_parquet(folder / "cases.parquet")
     specifications = [
@@ -63,7 +67,9 @@ def checks(table: Sequence[dict[str, Any]], correlation: dict[str, Any] | None, 
     for measure in ("accuracy", "macro_f1"):
         lost = before["measures"][measure]["mean"] - guided["measures"][measure]["mean"]
         figures[f"held-out {measure} lost against M0"] = (lost, 0.02)
-    found = {name: {"figure": figure, "at_most": limit, "met": figure <= limit} for name, (figure, limit) in figures.items()}
+    found = {
+        name: {"figure": figure, "at_most": limit, "met": figure <= limit} for name, (figure, limit) in figures.items()
+    }
     if correlation is not None:
         name = "Spearman of signal and failure rate"
         found[name] = {"figure": correlation["value"], "at_least": 0.9, "met": correlation["value"] >= 0.9}
@@ -78,7 +84,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--budgets", default="200,500,2000")
     parser.add_argument("--methods", default="influence,nearest")
     parser.add_argument("--k", type=int, default=500, help="the budget that the conditions are stated for")
-    parser.add_argument("--folder", type=Path, help="keep the files and the finished runs here, to go on after an interruption")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the files and the finished runs here, to go on after an interruption"
+    )
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
@@ -97,7 +105,11 @@ def main(argv: Sequence[str]) -> None:
         path = record(
             "guided_hate" if options.model == "probe" else "guided_hate_finetuned",
             argv,
-            {"conditions": met, **found, "runs": json.loads((folder / "guided.json").read_text(encoding="utf-8"))["runs"]},
+            {
+                "conditions": met,
+                **found,
+                "runs": json.loads((folder / "guided.json").read_text(encoding="utf-8"))["runs"],
+            },
             notes=manifest["notes"],
             wall_s=round(wall, 1),
         )

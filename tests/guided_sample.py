@@ -1,4 +1,4 @@
-"""A small sentiment problem for the tests of select and guided: its training data never negates, its pool does."""
+"""A small sentiment problem for the tests of select and guided: only the pool has slang, which the specifications are about."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 
 THINGS = ["film", "soup", "hotel", "phone", "coat", "song", "train", "garden"]
 GOOD, BAD = ["lovely", "brilliant", "superb"], ["awful", "dreadful", "terrible"]
+PRAISE, SCORN = ["slaps", "rocks", "rules"], ["reeks", "sucks", "bombs"]
 
 
 def plain(things: list[str]) -> list[tuple[str, str]]:
@@ -20,26 +21,26 @@ def plain(things: list[str]) -> list[tuple[str, str]]:
     ]
 
 
-def negated(things: list[str], template: str = "The {} was not {} at all.") -> list[tuple[str, str]]:
+def slang(things: list[str], template: str = "This {} {}, friends.") -> list[tuple[str, str]]:
     return [
         (template.format(thing, word), label)
-        for thing, (words, label) in itertools.product(things, [(GOOD, "bad"), (BAD, "good")])
+        for thing, (words, label) in itertools.product(things, [(PRAISE, "good"), (SCORN, "bad")])
         for word in words
     ]
 
 
 TRAIN = plain(THINGS[:5])
 HELDOUT = plain(THINGS[5:])
-POOL = plain(["lamp", "boat", "cake"]) + negated(["lamp", "boat", "cake"])
+POOL = plain(["lamp", "boat", "cake", "book"]) + slang(["lamp", "boat"])
 SPECIFICATIONS = [
     {
-        "id": f"negated-{name}",
-        "statement": f"A negated {name} word turns the label round.",
+        "id": f"slang-{name}",
+        "statement": f"Words of {name} count.",
         "label": label,
-        "examples": [text for text, of in negated(THINGS[:3]) if of == label],
-        "tests": [text for text, of in negated(THINGS[5:], "I would never call the {} {}.") if of == label],
+        "examples": [text for text, of in slang(THINGS[:3]) if of == label],
+        "tests": [text for text, of in slang(THINGS[5:], "My {} {} since Monday.") if of == label],
     }
-    for name, label in (("good", "bad"), ("bad", "good"))
+    for name, label in (("praise", "good"), ("scorn", "bad"))
 ]
 
 

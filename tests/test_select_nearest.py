@@ -14,7 +14,9 @@ def unit(rng: np.random.Generator, n: int, d: int = 8) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def twin(pool: np.ndarray, labels: np.ndarray, examples: np.ndarray, of: np.ndarray, spec_labels: list[int], k: int) -> list[int]:
+def twin(
+    pool: np.ndarray, labels: np.ndarray, examples: np.ndarray, of: np.ndarray, spec_labels: list[int], k: int
+) -> list[int]:
     taken: list[list[int]] = [[] for _ in spec_labels]
     while sum(map(len, taken)) < k:
         for s, label in enumerate(spec_labels):
@@ -40,9 +42,7 @@ def test_the_twin_chooses_the_same_rows(k: int) -> None:
     labels[10:45] = 1
     examples, of = unit(rng, 9), np.repeat([0, 1, 2], 3)
     spec_labels = [0, 1, 1]
-    found = nearest(
-        pool, labels, examples, np.array(spec_labels)[of], of, ("a", "b", "c"), ("x", "y", "z"), k
-    )
+    found = nearest(pool, labels, examples, np.array(spec_labels)[of], of, ("a", "b", "c"), ("x", "y", "z"), k)
     assert sorted(found.rows.tolist()) == twin(pool, labels, examples, of, spec_labels, k)
     for row, name in zip(found.rows, found.specification, strict=True):
         assert labels[row] == spec_labels["abc".index(name)]
@@ -63,4 +63,13 @@ def test_each_specification_gets_its_quota() -> None:
 def test_a_pool_without_enough_rows_of_the_labels_is_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match=r"k is 5, and the pool has 3 rows with a label of the specifications \(y\)"):
-        nearest(unit(rng, 6), np.array([0, 0, 0, 1, 1, 1]), unit(rng, 2), np.array([1, 1]), np.array([0, 0]), ("a",), ("x", "y"), 5)
+        nearest(
+            unit(rng, 6),
+            np.array([0, 0, 0, 1, 1, 1]),
+            unit(rng, 2),
+            np.array([1, 1]),
+            np.array([0, 0]),
+            ("a",),
+            ("x", "y"),
+            5,
+        )

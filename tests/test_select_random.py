@@ -76,7 +76,17 @@ def small() -> Material:
     features = [rng.normal(size=(n, 4)).astype(np.float32) for n in (20, 12, 4)]
     labels = [np.arange(n) % 2 for n in (20, 12)]
     return Material(
-        features[0], labels[0], features[1], features[1], labels[1], features[2], features[2], of, of, ("a", "b"), ("x", "y")
+        features[0],
+        labels[0],
+        features[1],
+        features[1],
+        labels[1],
+        features[2],
+        features[2],
+        of,
+        of,
+        ("a", "b"),
+        ("x", "y"),
     )
 
 
@@ -95,7 +105,9 @@ def test_no_method_can_ask_for_tests(method: str) -> None:
     allowed = {field.name for field in fields(Material)} | {"k", "seed"}
     assert not [name for name in allowed if "test" in name]
     required = [
-        name for name, of in inspect.signature(registry.load("select", method)).parameters.items() if of.default is of.empty
+        name
+        for name, of in inspect.signature(registry.load("select", method)).parameters.items()
+        if of.default is of.empty
     ]
     assert set(required) <= allowed
 

@@ -47,7 +47,8 @@ def test_the_three_formats_say_the_same(tmp_path: Path) -> None:
         "specifications: [{id: a, statement: s, label: x, examples: [One, 2], tests: [Three]}]", encoding="utf-8"
     )
     (tmp_path / "s.toml").write_text(
-        '[[specifications]]\nid = "a"\nstatement = "s"\nlabel = "x"\nexamples = ["One", 2]\ntests = ["Three"]\n', encoding="utf-8"
+        '[[specifications]]\nid = "a"\nstatement = "s"\nlabel = "x"\nexamples = ["One", 2]\ntests = ["Three"]\n',
+        encoding="utf-8",
     )
     as_json = spec(tmp_path, entry(statement="s", examples=["One", 2], tests=["Three"]))
     read = [read_specifications(path, tests=True) for path in (tmp_path / "s.yaml", tmp_path / "s.toml", as_json)]
@@ -138,11 +139,13 @@ def test_a_reference_names_what_is_missing(tmp_path: Path) -> None:
         with pytest.raises(InputError) as raised:
             read_specifications(spec(tmp_path, entry(examples={"file": "cases.csv", "where": where})))
         assert message in str(raised.value)
-    with pytest.raises(InputError, match="does not exist. Did you mean 'cases.csv'"):
+    with pytest.raises(InputError, match=r"does not exist\. Did you mean 'cases.csv'"):
         read_specifications(spec(tmp_path, entry(examples={"file": "case.csv"})))
 
 
-def test_a_test_that_is_an_example_of_another_specification_but_for_spaces_is_set_aside_and_said(tmp_path: Path) -> None:
+def test_a_test_that_is_an_example_of_another_specification_but_for_spaces_is_set_aside_and_said(
+    tmp_path: Path,
+) -> None:
     path = spec(tmp_path, entry(tests=["Two.", "T h r e e"]), entry(id="b", examples=["Three"], tests=["Four"]))
     notes = Notes()
     with reporting(notes):
@@ -157,7 +160,9 @@ def test_folding_keeps_a_text_of_punctuation_alone() -> None:
 
 
 def test_cases_are_coded_into_the_classes(tmp_path: Path) -> None:
-    path = spec(tmp_path, entry(examples=["One.", "Uno."]), entry(id="b", label="y", examples=["Three."], tests=["Four."]))
+    path = spec(
+        tmp_path, entry(examples=["One.", "Uno."]), entry(id="b", label="y", examples=["Three."], tests=["Four."])
+    )
     found = read_specifications(path, tests=True)
     examples, tests = example_cases(found, ("x", "y")), test_cases(found, ("x", "y"))
     assert examples.texts == ("One.", "Uno.", "Three.")
@@ -175,4 +180,6 @@ def test_the_29_functionalities_of_hatecheck_are_read(real_data: Path, tmp_path:
     examples = read_specifications(tmp_path / "specs.json")
     assert (len(examples), sum(len(one.examples) for one in examples)) == (29, 1865)
     both = read_specifications(tmp_path / "specs.json", tests=True)
-    assert sum(len(one.tests or ()) for one in both) == 1863 - 141  # 141 differ from an example elsewhere by spaces alone
+    assert (
+        sum(len(one.tests or ()) for one in both) == 1863 - 141
+    )  # 141 differ from an example elsewhere by spaces alone

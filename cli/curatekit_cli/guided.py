@@ -44,8 +44,12 @@ def whole_numbers(context: click.Context, parameter: click.Parameter, value: str
     help="Choose by the examples of these specifications, and measure on their tests.",
 )  # fmt: skip
 @click.option("-k", type=int, default=500, show_default=True, metavar="N", help="Add this many rows.")
-@click.option("--budgets", callback=whole_numbers, metavar="N,N", help="Add these numbers of rows instead, one after the other.")
-@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Run over this many seeds.")
+@click.option(
+    "--budgets", callback=whole_numbers, metavar="N,N", help="Add these numbers of rows instead, one after the other."
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Run over this many seeds."
+)
 @click.option("--method", "methods", multiple=True, metavar="NAME",
               help=f"Choose by this method; repeat it to compare [default: influence]. One of {METHODS}.")  # fmt: skip
 @click.option("--model", default="probe", show_default=True, metavar="NAME",
@@ -166,7 +170,8 @@ def lines(measured: Guided, output: Path) -> list[str]:
         *table(header, map(cells, measured.table)),
         "",
         *(
-            f"{row.model} {row.method}, k = {row.k:,}: " + ", ".join(f"{name} {value:.2f}" for name, value in row.ratios.items())
+            f"{row.model} {row.method}, k = {row.k:,}: "
+            + ", ".join(f"{name} {value:.2f}" for name, value in row.ratios.items())
             for row in measured.table
             if row.ratios
         ),

@@ -175,7 +175,8 @@ def probe_learner(
 ) -> Learner:
     """Return the learner that refits the probe; it has no random part."""
     test_features, heldout_features = (
-        prepared.features.transform(embed((texts,), encoder, cache).layers, texts) for texts in (tests.texts, heldout.texts)
+        prepared.features.transform(embed((texts,), encoder, cache).layers, texts)
+        for texts in (tests.texts, heldout.texts)
     )
 
     def learn(rows: Ints, seed: int) -> Predicted:
@@ -326,7 +327,9 @@ class _Store:
                 entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
                 self.lines = {entry.pop("key"): entry for entry in entries}
             except (ValueError, KeyError, AttributeError) as error:
-                raise InputError(f"{path} is not a file of finished runs ({error}). Remove it to begin anew.") from error
+                raise InputError(
+                    f"{path} is not a file of finished runs ({error}). Remove it to begin anew."
+                ) from error
 
     def get(self, key: str) -> Run | None:
         entry = self.lines.get(key)

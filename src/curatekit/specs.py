@@ -74,7 +74,11 @@ def specification_files(path: str | Path, tests: bool = False) -> tuple[Path, ..
     path = Path(path)
     wanted = ("examples", "tests") if tests else ("examples",)
     references = [entry.get(key) for entry in _entries(path) for key in wanted]
-    files = [path.parent / reference["file"] for reference in references if isinstance(reference, dict) and "file" in reference]
+    files = [
+        path.parent / reference["file"]
+        for reference in references
+        if isinstance(reference, dict) and "file" in reference
+    ]
     return tuple(dict.fromkeys([path, *files]))
 
 
@@ -148,7 +152,9 @@ def _entries(path: Path) -> list[dict[str, Any]]:
 def _known_keys(mapping: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     for key in mapping:
         if key not in known:
-            raise InputError(f"{where} has the unknown key {key!r}.{nearest_name(key, known)} Known: {', '.join(known)}.")
+            raise InputError(
+                f"{where} has the unknown key {key!r}.{nearest_name(key, known)} Known: {', '.join(known)}."
+            )
 
 
 def _texts(given: Any, where: str, folder: Path, tables: dict[Path, pl.DataFrame]) -> tuple[str, ...]:
@@ -207,10 +213,14 @@ def _without_leaks(specifications: Sequence[Specification], path: Path) -> tuple
         kept.append(replace(specification, tests=tuple(test for test in tests if folded(test) not in examples)))
     if refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        raise InputError(f"{path}: {refused[0]}{more}. Take one of the two out: a test that guided the selection measures nothing.")
+        raise InputError(
+            f"{path}: {refused[0]}{more}. Take one of the two out: a test that guided the selection measures nothing."
+        )
     for before, after in zip(specifications, kept, strict=True):
         if before.tests and not after.tests:
-            raise InputError(f"{path}: every test of {before.id!r} is an example of another specification. Give it others.")
+            raise InputError(
+                f"{path}: every test of {before.id!r} is an example of another specification. Give it others."
+            )
     aside = sum(len(s.tests or ()) for s in specifications) - sum(len(s.tests or ()) for s in kept)
     if aside:
         note(

@@ -69,7 +69,10 @@ def influence(
                 for members in (np.flatnonzero(example_specifications == s) for s in range(len(specifications)))
             ]
             by_specification = np.stack(
-                [np.einsum("nk,nk->n", pool_slopes[rows], pool_features[rows] @ d[:-1] + d[-1]) for d in solve(np.stack(own), _ROUGHLY)],
+                [
+                    np.einsum("nk,nk->n", pool_slopes[rows], pool_features[rows] @ d[:-1] + d[-1])
+                    for d in solve(np.stack(own), _ROUGHLY)
+                ],
                 axis=1,
             )
             best = by_specification.argmax(axis=1)

@@ -34,10 +34,17 @@ def nearest(
     usable = int(np.isin(pool_labels, labels).sum())
     if usable < k:
         named = ", ".join(sorted({classes[label] for label in labels}))
-        raise InputError(f"k is {k}, and the pool has {usable} rows with a label of the specifications ({named}). Ask for fewer.")
+        raise InputError(
+            f"k is {k}, and the pool has {usable} rows with a label of the specifications ({named}). Ask for fewer."
+        )
     quota = -(-k // len(specifications))
     queues = [
-        _Queue(pool_embeddings, np.flatnonzero(pool_labels == label), example_embeddings[example_specifications == s], quota)
+        _Queue(
+            pool_embeddings,
+            np.flatnonzero(pool_labels == label),
+            example_embeddings[example_specifications == s],
+            quota,
+        )
         for s, label in enumerate(labels)
     ]
     free = np.ones(len(pool_labels), bool)
@@ -51,7 +58,8 @@ def nearest(
     rows, chooser, similarity = (np.array(column) for column in zip(*taken, strict=True))
     names = np.array(specifications, object)[chooser]
     reason = np.array(
-        [f"same label, similarity {s:.2f} to an example of {n!r}" for s, n in zip(similarity, names, strict=True)], object
+        [f"same label, similarity {s:.2f} to an example of {n!r}" for s, n in zip(similarity, names, strict=True)],
+        object,
     )
     return Selection(rows, names, similarity, reason)
 

@@ -66,9 +66,13 @@ def prepare(
     train.require_classes(2)
     pool = pool.with_classes(train.classes)
     if (pool.labels < 0).any():
-        raise InputError(f"{pool.name} has {int((pool.labels < 0).sum())} rows without label. Only labelled rows can be trained on.")
+        raise InputError(
+            f"{pool.name} has {int((pool.labels < 0).sum())} rows without label. Only labelled rows can be trained on."
+        )
     cases = example_cases(specifications, train.classes)
-    trained, unused, examples = (embed(inputs, encoder, cache) for inputs in (train.inputs, pool.inputs, (cases.texts,)))
+    trained, unused, examples = (
+        embed(inputs, encoder, cache) for inputs in (train.inputs, pool.inputs, (cases.texts,))
+    )
     layers, texts = np.concatenate([trained.layers, unused.layers]), (*train.texts, *pool.texts)
     if len(texts) > _ROWS_TO_FIT:
         rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:_ROWS_TO_FIT])
@@ -120,11 +124,15 @@ def say_badly_served(names: Sequence[str] | Strings, before: Floats, after: Floa
         bad = [repr(name) for name, well in zip(names, served, strict=True) if not well]
         if bad:
             more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-            note(f"The pool serves {len(bad)} of {len(names)} specifications badly: {words.format(', '.join(bad[:10]) + more)}")
+            note(
+                f"The pool serves {len(bad)} of {len(names)} specifications badly: {words.format(', '.join(bad[:10]) + more)}"
+            )
 
 
 def require_single_texts(*datasets: Dataset) -> None:
     """Raise InputError for a dataset of pairs: the cases of a specification are single texts."""
     for dataset in datasets:
         if len(dataset.inputs) != 1:
-            raise InputError(f"{dataset.name} is read as pairs, and specifications hold single texts. Name one column with --text.")
+            raise InputError(
+                f"{dataset.name} is read as pairs, and specifications hold single texts. Name one column with --text."
+            )

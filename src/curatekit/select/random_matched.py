@@ -13,9 +13,7 @@ from curatekit.reporting import note
 from curatekit.select import Selection, drawn, shares
 
 
-def random_matched(
-    pool_labels: Ints, example_labels: Ints, classes: tuple[str, ...], k: int, seed: int
-) -> Selection:
+def random_matched(pool_labels: Ints, example_labels: Ints, classes: tuple[str, ...], k: int, seed: int) -> Selection:
     """Return k of the N pool rows, drawn at random within each label, the labels shared as among the m examples.
 
     Where the pool has too few rows of a label, all of them are taken, the rest is drawn from all labels, and it is said.

@@ -1,0 +1,111 @@
+"""curate select, from raw text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from curatekit.run import read_manifest
+from curatekit_cli.select import command
+from tests.guided_sample import POOL, SPECIFICATIONS, write
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write(tmp_path_factory.mktemp("select"))
+
+
+def run(paths: dict[str, Path], *more: object, **changes: Path) -> Result:
+    given = {**paths, **changes}
+    arguments = [given["pool"], "--spec", given["spec"], "--train", given["train"], *more]
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_the_chosen_rows_carry_all_columns_and_why(encoder: Any, paths: dict[str, Path], tmp_path: Path) -> None:
+    ran = run(paths, "-k", 6, "--heldout", paths["heldout"], "-o", tmp_path / "chosen.csv", "--json")
+    assert ran.exit_code == 0, ran.output
+    payload = json.loads(ran.stdout)
+    rows = pl.read_csv(tmp_path / "chosen.csv")
+    assert rows.columns == ["number", "text", "label", "specification", "reason", "value"]
+    assert [POOL[number] for number in rows["number"]] == list(zip(rows["text"], rows["label"], strict=True))
+    assert rows["number"].n_unique() == 6
+    assert set(payload["signal"]) == {"none", "influence", "random", "random-matched"}
+    assert payload["signal"]["influence"]["failure_rate"] <= payload["signal"]["random"]["failure_rate"]
+    assert set(payload["signal"]["none"]) == {"failure_rate", "failure_rate_by_label", "accuracy", "macro_f1"}
+    assert [one["id"] for one in payload["specifications"]] == [one["id"] for one in SPECIFICATIONS]
+    assert sum(payload["labels"].values()) == 6
+    manifest = read_manifest(tmp_path / "chosen.csv")
+    assert manifest is not None
+    assert [Path(one["path"]).name for one in manifest["inputs"]] == [
+        "train.csv",
+        "pool.csv",
+        "heldout.csv",
+        "specs.json",
+    ]
+    assert manifest["metrics"]["C"] == payload["C"]
+
+
+@pytest.mark.parametrize("method", ["random", "random-matched", "nearest"])
+def test_the_text_shows_signal_and_counts_for_every_method(
+    encoder: Any, paths: dict[str, Path], tmp_path: Path, method: str
+) -> None:
+    ran = run(paths, "-k", 4, "--method", method, "-o", tmp_path / "chosen.parquet")
+    assert ran.exit_code == 0, ran.output
+    assert f"4 of {len(POOL)} rows chosen by {method}: " in ran.stdout
+    assert "fails before  fails after" in ran.stdout
+    assert f"Next: curate finetune {paths['train']} --add {tmp_path / 'chosen.parquet'} -o model" in ran.stdout
+    assert len(pl.read_parquet(tmp_path / "chosen.parquet")) == 4
+
+
+def test_the_tests_of_the_specifications_are_never_opened(encoder: Any, paths: dict[str, Path], tmp_path: Path) -> None:
+    entries = [{**one, "tests": {"file": "nowhere.csv"}} for one in SPECIFICATIONS]
+    (tmp_path / "s.json").write_text(json.dumps({"specifications": entries}), encoding="utf-8")
+    without = run(paths, "-k", 4, "-o", tmp_path / "a.csv", spec=tmp_path / "s.json")
+    assert without.exit_code == 0, without.output
+    run(paths, "-k", 4, "-o", tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["-k", 37], "k is 37, and the pool has 36 rows. Ask for 1 to 36."),
+        (["-k", 0], "k is 0, and the pool has 36 rows"),
+        (
+            ["--method", "influense"],
+            "Did you mean 'influence'? Choose one of: random, random-matched, nearest, influence",
+        ),
+        (["--label", "lable"], "Did you mean 'label'?"),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_leaves_nothing(
+    paths: dict[str, Path], tmp_path: Path, more: list[object], message: str
+) -> None:
+    ran = run(paths, *more, "-o", tmp_path / "chosen.csv")
+    assert ran.exit_code == 2
+    assert message in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_that_the_training_data_lacks_is_named(paths: dict[str, Path], tmp_path: Path) -> None:
+    entries = [{**SPECIFICATIONS[0], "label": "goood"}]
+    (tmp_path / "s.json").write_text(json.dumps({"specifications": entries}), encoding="utf-8")
+    ran = run(paths, "-k", 4, "-o", tmp_path / "chosen.csv", spec=tmp_path / "s.json")
+    assert ran.exit_code == 2
+    assert "has the label 'goood', which the training data does not have. Did you mean 'good'?" in ran.stderr
+    assert not (tmp_path / "chosen.csv").exists()
+
+
+def test_a_column_of_the_pool_is_not_overwritten(encoder: Any, paths: dict[str, Path], tmp_path: Path) -> None:
+    pool = pl.read_csv(paths["pool"]).with_columns(pl.lit("theirs").alias("reason"))
+    pool.write_csv(tmp_path / "pool.csv")
+    ran = run(paths, "-k", 2, "--text", "text", "-o", tmp_path / "chosen.csv", pool=tmp_path / "pool.csv")
+    assert ran.exit_code == 0, ran.output
+    rows = pl.read_csv(tmp_path / "chosen.csv")
+    assert rows["reason"].to_list() == ["theirs", "theirs"]
+    assert rows["selection_reason"][0].startswith("round 1: ")

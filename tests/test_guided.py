@@ -1,0 +1,222 @@
+"""The protocol: what is run, what is measured, what is kept, and that the tests of the specifications guide nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from curatekit import guided as module
+from curatekit.dataset import Dataset, from_lists
+from curatekit.errors import InputError
+from curatekit.guided import Guided, Learner, Predicted, Run, guided, signal_and_outcome
+from curatekit.reporting import reporting
+from curatekit.select import choose
+from curatekit.select.prepare import feedback, prepare
+from curatekit.specs import Specification
+from tests.fake_encoder import FakeEncoder
+from tests.guided_sample import HELDOUT, POOL, SPECIFICATIONS, TRAIN
+from tests.notes import Notes
+
+SPECS = tuple(
+    Specification(one["id"], one["statement"], one["label"], tuple(one["examples"]), tuple(one["tests"]))  # type: ignore[arg-type]
+    for one in SPECIFICATIONS
+)
+
+
+def dataset(rows: list[tuple[str, str]]) -> Dataset:
+    return from_lists([text for text, _ in rows], [label for _, label in rows])
+
+
+def protocol(**changes: Any) -> Guided:
+    given: dict[str, Any] = {
+        "budgets": (4, 8),
+        "seeds": range(3),
+        "specifications": SPECS,
+        "pool": dataset(POOL),
+        **changes,
+    }
+    return guided(
+        dataset(TRAIN), dataset(HELDOUT), given.pop("pool"), given.pop("specifications"), FakeEncoder(), **given
+    )  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def measured() -> Guided:
+    return protocol(methods=("influence", "nearest"))
+
+
+def test_every_model_is_run_once_for_all_that_changes_it(measured: Guided) -> None:
+    rows = {(row.model, row.method, row.k): row.runs for row in measured.table}
+    assert rows == {
+        ("M0", "none", 0): 1,
+        **{(model, method, k): n for k in (4, 8) for model, method, n in (
+            ("M1", "random", 3), ("M1'", "random-matched", 3), ("M2", "influence", 1), ("M2", "nearest", 1),
+        )},
+    }  # fmt: skip
+
+
+def test_figures_are_those_of_training_and_counting_by_hand(measured: Guided) -> None:
+    train, pool = dataset(TRAIN), dataset(POOL)
+    prepared = prepare(train, pool, SPECS, FakeEncoder())  # type: ignore[arg-type]
+    run = next(run for run in measured.runs if run.method == "random" and run.k == 8 and run.seed == 2)
+    rows = choose("random", prepared.material, 8, 2).rows
+    signal = feedback(prepared.material, rows, prepared.probe)
+    assert (run.signal, run.signal_by_label) == (signal.failure_rate, signal.by_label)
+
+    from curatekit.embed import embed
+
+    texts = [test for one in SPECS for test in one.tests or ()]
+    labels = [one.label for one in SPECS for _ in one.tests or ()]
+    features = prepared.features.transform(embed((texts,), FakeEncoder()).layers, texts)  # type: ignore[arg-type]
+    answers = [train.classes[code] for code in signal.probe.logits(features).argmax(axis=1)]
+    failed = np.array([answer != label for answer, label in zip(answers, labels, strict=True)])
+    assert run.failure_rate == pytest.approx(failed.mean())
+    half = len(SPECS[0].tests or ())
+    assert run.per_specification == pytest.approx(
+        {SPECS[0].id: failed[:half].mean(), SPECS[1].id: failed[half:].mean()}
+    )
+    row = next(row for row in measured.table if (row.method, row.k) == ("random", 8))
+    values = [run.failure_rate for run in measured.runs if (run.method, run.k) == ("random", 8)]
+    assert row.measures["failure_rate"] == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+    assert math.isnan(next(row for row in measured.table if row.model == "M0").measures["failure_rate"].sd)
+
+
+def test_ratios_are_of_the_same_k(measured: Guided) -> None:
+    means = {(row.method, row.k): row.measures["failure_rate_by_label"].mean for row in measured.table}
+    row = next(row for row in measured.table if (row.method, row.k) == ("influence", 4))
+    assert row.ratios["failure_rate_by_label / M1'"] == pytest.approx(
+        means["influence", 4] / means["random-matched", 4]
+    )
+
+
+def test_guided_rows_beat_random_ones_on_the_examples(measured: Guided) -> None:
+    signal = {(row.method, row.k): row.measures["signal"].mean for row in measured.table}
+    assert signal["influence", 8] < signal["random", 8]
+
+
+def test_tests_change_what_is_measured_and_never_what_is_chosen(measured: Guided) -> None:
+    others = tuple(replace(one, tests=tuple(f"{word} day" for word in ("A fine", "A poor", "One"))) for one in SPECS)
+    again = protocol(methods=("influence", "nearest"), specifications=others)
+    assert [run.rows for run in again.runs] == [run.rows for run in measured.runs]
+    assert [run.signal for run in again.runs] == [run.signal for run in measured.runs]
+    assert [run.failure_rate for run in again.runs] != [run.failure_rate for run in measured.runs]
+
+
+def test_pool_rows_that_are_tests_cannot_be_chosen_by_any_method() -> None:
+    assert SPECS[0].tests
+    notes = Notes()
+    refused = pytest.raises(InputError, match=f"k is {len(POOL) + 1}, and the pool has {len(POOL)} rows")
+    with reporting(notes), refused:
+        protocol(pool=dataset([*POOL, (SPECS[0].tests[0].upper(), "good")]), budgets=(len(POOL) + 1,))
+    assert "1 rows of The dataset are tests of the specifications" in " ".join(notes.lines)
+
+
+def test_near_duplicates_of_examples_among_the_tests_are_said() -> None:
+    near = SPECS[0].examples[0][:20] + " and nothing that the fake encoder reads"
+    notes = Notes()
+    with reporting(notes):
+        protocol(specifications=(replace(SPECS[0], tests=(near,)), SPECS[1]), budgets=(1,), seeds=(0,))
+    assert any("tests are nearly an example" in line for line in notes.lines)
+
+
+class Counted:
+    """A learner that answers by the number of rows, and may be interrupted."""
+
+    def __init__(self, stop_after: int = 10**6) -> None:
+        self.calls: list[tuple[int, int]] = []
+        self.stop_after = stop_after
+
+    def __call__(self, prepared: Any, heldout: Dataset, tests: Any, *rest: Any) -> Learner:
+        def learn(rows: np.ndarray[Any, Any], seed: int) -> Predicted:
+            if len(self.calls) == self.stop_after:
+                raise KeyboardInterrupt
+            self.calls.append((len(rows), seed))
+            return Predicted(np.full(len(tests.texts), (len(rows) + seed) % 2), np.full(len(heldout), 0))
+
+        return Learner("counted", True, learn)
+
+
+def test_an_interrupted_protocol_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, whole, third = Counted(stop_after=5), Counted(), Counted(), Counted()
+    store = tmp_path / "runs.jsonl"
+    monkeypatch.setattr(module, "probe_learner", first)
+    with pytest.raises(KeyboardInterrupt):
+        protocol(store=store)
+    assert len(store.read_text().splitlines()) == 5
+    monkeypatch.setattr(module, "probe_learner", second)
+    resumed = protocol(store=store)
+    monkeypatch.setattr(module, "probe_learner", whole)
+    assert protocol() == resumed
+    assert first.calls + second.calls == whole.calls
+    assert len(whole.calls) == 3 + 2 * 3 * 3  # a learner with a seed of its own: M0 and M2 are run over the seeds too
+    monkeypatch.setattr(module, "probe_learner", third)
+    assert protocol(store=store) == resumed
+    assert third.calls == []
+    protocol(store=store, specifications=(SPECS[0], replace(SPECS[1], tests=("Other.",))))
+    assert len(third.calls) == len(whole.calls)  # other tests: nothing stored may be taken
+
+
+def test_a_file_that_holds_no_runs_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "runs.jsonl").write_text("not ours")
+    with pytest.raises(InputError, match="is not a file of finished runs"):
+        protocol(store=tmp_path / "runs.jsonl")
+    assert (tmp_path / "runs.jsonl").read_text() == "not ours"
+
+
+def test_the_transformer_learns_from_train_and_chosen_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+
+    class Classifier:
+        def pred_probs(self, inputs: tuple[tuple[str, ...], ...]) -> Any:
+            return np.tile([0.2, 0.8], (len(inputs[0]), 1))
+
+    def fit(inputs: Any, labels: Any, classes: Any, **how: Any) -> Classifier:
+        seen.append({"inputs": inputs, "labels": labels, **how})
+        return Classifier()
+
+    monkeypatch.setattr("curatekit.train.classifier.fit_classifier", fit)
+    found = protocol(model="some/base", budgets=(4,), seeds=(7,))
+    assert [len(one["inputs"][0]) for one in seen] == [30, 34, 34, 34]
+    assert {one["seed"] for one in seen} == {7}
+    assert {one["base"] for one in seen} == {"some/base"}
+    texts, labels = seen[1]["inputs"][0], seen[1]["labels"]
+    known = dict(TRAIN + POOL)
+    assert [known[text] for text in texts] == [("bad", "good")[label] for label in labels]
+    assert found.table[0].measures["accuracy"].mean == 0.5
+
+
+def run(method: str, signal: float, failure: float, rows: str) -> Run:
+    return Run(method, 1, 0, failure, failure, {}, 0.0, 0.0, signal, signal, rows)
+
+
+def test_the_rank_correlation_counts_each_selection_once_and_not_m0() -> None:
+    runs = [
+        run("none", 9, 0, ""),
+        *(run("random", s, f, str(s)) for s, f in [(1, 10), (2, 20), (3, 15), (4, 40), (5, 50)]),
+    ]
+    found = signal_and_outcome([*runs, runs[-1]])
+    assert found is not None
+    assert found.runs == 5
+    assert found.value == pytest.approx(1 - 6 * (1 + 1) / (5 * 24))  # ranks 1 3 2 4 5
+    assert signal_and_outcome(runs[:5]) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"budgets": (0,)}, "k is 0, and the pool has 36 rows"),
+        ({"specifications": tuple(replace(one, tests=()) for one in SPECS)}, "hold no tests"),
+        ({"specifications": (replace(SPECS[0], label="bod"), SPECS[1])}, "Did you mean 'bad'"),
+        ({"pool": dataset([("Some text.", "ugly"), *POOL])}, "labels that are not among the classes: 'ugly'"),
+        ({"pool": from_lists([("a", "b")], ["good"])}, "is read as pairs"),
+    ],
+)
+def test_bad_input_is_one_sentence(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as raised:
+        protocol(**changes)
+    assert message in str(raised.value)

@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -242,7 +243,11 @@ def _array(shape: tuple[int, ...], dtype: DTypeLike, cache: Cache | None) -> NDA
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size < _MAPPED_BYTES:
         return np.zeros(shape, dtype)
-    folder = cache.root if cache and os.access(cache.root, os.W_OK) else Path(tempfile.gettempdir())
+    folder = Path(tempfile.gettempdir())
+    if cache:
+        with suppress(OSError):
+            cache.root.mkdir(parents=True, exist_ok=True)
+        folder = cache.root if os.access(cache.root, os.W_OK) else folder
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
             if hasattr(os, "posix_fallocate"):

@@ -22,7 +22,7 @@ def test_a_method_gets_what_its_signature_names(encoder: Any, tmp_path: Path) ->
         labels: Any, embeddings: Any, neighbours: Any, pred_probs: Any, null_probs: Any, scale: float = 2.0
     ) -> Any:
         assert embeddings.shape == (24, 384)
-        assert neighbours.rows.shape == (24, 10)
+        assert neighbours.rows.shape == (24, 23)
         assert pred_probs.shape == null_probs.shape == (24, 2)
         return labels * scale
 

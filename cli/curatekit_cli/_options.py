@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,10 +34,11 @@ class PredictOptions(NamedTuple):
     family: str
     folds: int
     group: str | None
-    neighbours: int
 
 
-def _bundle(name: str, kind: type[Any], options: list[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+def _bundle(
+    name: str, kind: type[Any], options: Sequence[Callable[[Command], Command]]
+) -> Callable[[Command], Command]:
     """Return a decorator that adds `options` and hands them to the command as one `kind` under `name`."""
 
     def decorate(command: Command) -> Command:
@@ -118,15 +119,13 @@ def encoder_options(command: Command) -> Command:
 
 
 def predict_options(command: Command) -> Command:
-    """Add --family, --folds, --group and --neighbours, handed over as `predict_options`."""
+    """Add --family, --folds and --group, handed over as `predict_options`."""
     options = [
         click.option("--family", type=click.Choice(registry.names("families")), default="probe", show_default=True,
                      help="Predict with this family of models V."),
         click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True,
                      help="Predict each row with a model trained on the other folds."),
         click.option("--group", metavar="COLUMN", help="Keep rows with the same value of this column in one fold."),
-        click.option("--neighbours", type=click.IntRange(min=1), default=10, show_default=True,
-                     help="Look at this many nearest neighbours."),
     ]  # fmt: skip
     return _bundle("predict_options", PredictOptions, options)(command)
 

@@ -103,9 +103,8 @@ def read(run: Run, source: str, options: DataOptions, output: Path | None = None
     return dataset
 
 
-def settings(encoder: EncoderOptions, predict: PredictOptions | None = None, seed: int = 0) -> Settings:
-    """Return the library's settings from the shared options."""
+def settings(encoder: EncoderOptions, predict: PredictOptions | None = None, **given: Any) -> Settings:
+    """Return the library's settings from the shared options, and others by name."""
     from curatekit.artifacts import Settings
 
-    given = {**encoder._asdict(), **(predict._asdict() if predict else {})}
-    return Settings(**given, seed=seed)
+    return Settings(**encoder._asdict(), **(predict._asdict() if predict else {}), **given)

@@ -49,6 +49,14 @@ SCREEN = 6
     "--in-sample", is_flag=True, help="Accept probabilities without folds, though they hide what the model memorised."
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Write only the N most doubtful rows.")
+@click.option(
+    "--neighbours",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Ask this many nearest neighbours.",
+)
 @predict_options
 @encoder_options
 @seed_option
@@ -61,6 +69,7 @@ def command(
     pred_probs: Path | None,
     in_sample: bool,
     top: int | None,
+    neighbours: int,
     predict_options: PredictOptions,
     encoder_options: EncoderOptions,
     seed: int,
@@ -85,7 +94,9 @@ def command(
 
             predictions = read_predictions(pred_probs, dataset, in_sample=in_sample)
             run.input(pred_probs)
-        artifacts = Artifacts(dataset, settings(encoder_options, predict_options, seed), predictions)
+        artifacts = Artifacts(
+            dataset, settings(encoder_options, predict_options, seed=seed, neighbours=neighbours), predictions
+        )
         scores = artifacts.call(registry.load("scores", score))
         found = artifacts.call(find_label_errors, scores=scores, score=score, family=artifacts.predictions.family)
         issues = found.issues.head(top) if top is not None else found.issues

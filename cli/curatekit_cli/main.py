@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from curatekit import __version__
-from curatekit_cli import evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, select
+from curatekit_cli import embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, select
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -17,5 +17,5 @@ def main() -> None:
     """
 
 
-for module in (evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, select):
+for module in (embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, select):
     main.add_command(module.command)

@@ -55,7 +55,7 @@ def command(
         from curatekit.writers import write_table
 
         artifacts = predicted(
-            run, data, data_options, eval_file, settings(encoder_options, predict_options, seed), output
+            run, data, data_options, eval_file, settings(encoder_options, predict_options, seed=seed), output
         )
         write_table(predictions_frame(artifacts.predictions, artifacts.dataset), output)
         run.output(output)

@@ -44,7 +44,7 @@ class Settings:
     family: str = "probe"
     folds: int = 5
     group: str | None = None
-    neighbours: int = 10
+    neighbours: int = 50
     seed: int = 0
 
 

@@ -144,7 +144,7 @@ def _locate(folder: Path, entry: Mapping[str, str]) -> Path:
         return recorded_at
     for manifest in sorted(folder.glob(f"*{SUFFIX}")):
         for output in json.loads(manifest.read_text(encoding="utf-8"))["outputs"]:
-            candidate = folder / output["path"]
+            candidate = folder / str(output["path"])
             if output["sha256"] == entry["sha256"] and candidate.exists():
                 return candidate
     return recorded_at

@@ -88,19 +88,29 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+FORBIDDEN = (
+    "eval(",
+    "exec(",
+    "yaml.load(",
+    "yaml.unsafe_load(",
+    "np.random.seed(",
+    "torch.load(",
+    "torch.manual_seed(",
+)
+
+
 def test_forbidden_calls_are_nowhere() -> None:
-    """No pickle, no code from data: see the never-list in CONTRIBUTING."""
+    """No pickle, no code from data, no reseeding of the caller: see the never-list in CONTRIBUTING."""
     for path in [*SOURCES, *(ROOT / "cli").rglob("*.py")]:
-        text = path.read_text(encoding="utf-8")
-        assert "pickle" not in imported(path)
-        assert "joblib" not in imported(path)
-        for forbidden in (
-            "allow_pickle=True",
-            "yaml.load(",
-            "yaml.unsafe_load",
-            "eval(",
-            "shell=True",
-            "np.random.seed",
+        assert not {"pickle", "joblib", "dill"} & imported(path), path
+        for call in (
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
         ):
-            hits = [line for line in text.splitlines() if forbidden in line and not line.strip().endswith(".eval()")]
-            assert not [line for line in hits if f".{forbidden}" not in line or forbidden != "eval("], (path, hits)
+            assert f"{ast.unparse(call.func)}(" not in FORBIDDEN, (path, call.lineno)
+            unsafe = {
+                (k.arg, True) for k in call.keywords if isinstance(k.value, ast.Constant) and k.value.value is True
+            }
+            assert not unsafe & {("allow_pickle", True), ("shell", True), ("trust_remote_code", True)}, (
+                path,
+                call.lineno,
+            )

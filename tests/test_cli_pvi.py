@@ -44,7 +44,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stored(encoder: Any, data: Path) -> Path:
     path = data.with_name("probs.parquet")
     asked(predict.command, data, "--label", "mood", "-o", path)

@@ -19,7 +19,7 @@ from curatekit.predict.folding import stratified_folds
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """The values of C that inner cross-validation tries, strongest regularisation first."""
 
-_FINAL, _ROUGH = 1e-8, 1e-6
+_FINAL, _ROUGH = 1e-7, 1e-5
 """Relative tolerances of the loss: for the probe itself, and for choosing C."""
 
 _INNER_FOLDS = 5

@@ -63,11 +63,12 @@ FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "labels that differ by spaces": (write(GOOD + '90,more," good"\n'), "' good'"),
     "invalid UTF-8": (write(GOOD.encode() + b"90,caf\xe9,good\n"), "UTF-8"),
     "a NUL byte": (write(GOOD + "90,nul\0l,good\n"), "NUL"),
-    "a text of 2 MB": (write(GOOD + f"90,{'long ' * 400_000},good\n"), "row 41"),
+    "a text of 2 MB": (write(GOOD + f"90,{'long ' * 400_000},good\n"), "line 42"),
     "ragged rows": (write(GOOD + "90,too,many,fields\n"), "42"),
-    "duplicate ids": (write(GOOD + "7,again,good\n"), "'7'"),
-    "empty text": (write(GOOD + "90,,good\n"), "row 41"),
-    "no label": (write(GOOD + "90,text,\n"), "row 41"),
+    "duplicate ids": (write(GOOD + "7,again,good\n"), "line 42"),
+    "a class with one row": (write(GOOD + "90,completely different,rare\n"), "'rare'"),
+    "empty text": (write(GOOD + "90,,good\n"), "line 42"),
+    "no label": (write(GOOD + "90,text,\n"), "line 42"),
     "UTF-16": (write(GOOD.encode("utf-16")), "UTF-16"),
     "duplicate columns": (write("text,text,label\na,b,c\n"), "'text'"),
 }
@@ -112,9 +113,9 @@ def test_a_specification_whose_label_the_data_does_not_have(folder: Path) -> Non
 
 
 def test_tests_that_leak_into_the_examples(folder: Path) -> None:
-    Path("specs.yaml").write_text(SPEC.replace("my parcel was late once more", "They came late, again!"))
+    Path("specs.yaml").write_text(SPEC.replace("my parcel was late once more", '"They came late, again!"'))
     protocol = ("guided", "--train", "good.csv", "--heldout", "good.csv", "--pool", "good.csv", "--spec", "specs.yaml")
-    sentence = refused(folder, *protocol, "-k", "4")
+    sentence = refused(folder, *protocol, "-k", "4", "-o", "out.csv")
     assert "They came late, again!" in sentence
     assert "they came late again" in sentence
 
@@ -132,21 +133,11 @@ def test_an_encoder_that_cannot_be_found_offline(folder: Path) -> None:
     assert "pip install" in sentence
 
 
-def test_a_class_with_one_row_is_said_and_handled(folder: Path, encoder: Any) -> None:
-    Path("bad.csv").write_text(GOOD + "90,completely different,rare\n")
-    result = CliRunner().invoke(main, ["pvi", "bad.csv", "-o", "out.csv"])
-    assert result.exit_code == 0, result.output
-    assert "1 row" in result.stderr
-    out = pl.read_csv("out.csv", infer_schema=False)
-    assert len(out) == 41
-    assert out.filter(pl.col("label") == "rare")["pvi"].to_list() == ["0.0"]
-
-
 def test_bad_rows_can_be_set_aside(folder: Path, encoder: Any) -> None:
     Path("bad.csv").write_text(GOOD + "90,,good\n7,again,good\n91,no label,\n")
     result = CliRunner().invoke(main, ["pvi", "bad.csv", "-o", "out.csv", "--on-bad-row", "skip"])
     assert result.exit_code == 3, result.output
     aside = pl.read_ndjson("out.csv.skipped.jsonl")
-    assert aside["row"].to_list() == [41, 42, 43]
+    assert aside["row"].to_list() == [42, 43, 44]
     assert len(pl.read_csv("out.csv")) == 40
     assert "3 of 43" in result.stderr

@@ -101,6 +101,7 @@ def predicted(
         run.input(pred_probs)
         return Artifacts(dataset, settings, predictions)
     if eval_file is None:
+        dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
         return Artifacts(dataset, settings)
     from curatekit.predict.crossfit import fit_eval
 

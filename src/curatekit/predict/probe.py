@@ -1,8 +1,9 @@
 """The family `probe`: multinomial logistic regression on frozen features, one temperature.
 
-Our own L-BFGS loop around the same objective as sklearn's LogisticRegression, because it is several times faster
-here: the variables are scaled by the diagonal of a bound on the Hessian, which decorrelated features make a good
-preconditioner (12 iterations where sklearn's lbfgs takes 80 to 150), and it starts warm.
+Our own objective around scipy's L-BFGS, the same as that of sklearn's LogisticRegression. To the same loss it costs 0.7
+CPU s where sklearn costs 2.4 on Davidson (20k rows, 768 features, 3 classes), and as much on Banking77 (77 classes: 2.8):
+the variables are scaled by the diagonal of a bound on the Hessian, which features rotated to their principal components
+make a good preconditioner. Selection refits it many times: 10,000 rows of two classes take 0.2 s cold, 0.1 s warm.
 """
 
 from __future__ import annotations

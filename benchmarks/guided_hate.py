@@ -17,7 +17,7 @@ import polars as pl
 from benchmarks.record import record
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-CURATE = Path(sys.executable).with_name("curate")
+CURATE = str(Path(sys.executable).with_name("curate"))
 ROLES = {"train": "D_train", "heldout": "D_test", "pool": "D_unused"}
 NAMES = {0: "not hateful", 1: "hateful"}
 
@@ -92,26 +92,29 @@ def main(argv: Sequence[str]) -> None:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         build(folder)
-        command = [CURATE, "guided", *(word for name in ROLES for word in (f"--{name}", folder / f"{name}.parquet"))]
-        command += ["--spec", folder / "specs.json", "--budgets", options.budgets, "--seeds", str(options.seeds)]
+        command = [CURATE, "guided", *(word for name in ROLES for word in (f"--{name}", f"{name}.parquet"))]
+        command += ["--spec", "specs.json", "--budgets", options.budgets, "--seeds", str(options.seeds)]
         command += [word for method in options.methods.split(",") for word in ("--method", method)]
-        command += ["--model", options.model, "--epochs", options.epochs, "-o", folder / "guided.json", "--json"]
+        command += ["--model", options.model, "--epochs", options.epochs, "-o", "guided.json", "--json"]
         started = time.monotonic()
-        ran = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True)
+        # run inside the folder, so that what is recorded names no path of this machine
+        ran = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
         wall = time.monotonic() - started
         found = json.loads(ran.stdout)
         manifest = json.loads((folder / "guided.json.run.json").read_text(encoding="utf-8"))
         met = checks(found["table"], found["signal_and_outcome"], options.k)
         path = record(
             "guided_hate" if options.model == "probe" else "guided_hate_finetuned",
-            argv,
+            [word for word in argv if options.folder is None or word not in ("--folder", str(options.folder))],
             {
                 "conditions": met,
                 **found,
                 "runs": json.loads((folder / "guided.json").read_text(encoding="utf-8"))["runs"],
             },
             notes=manifest["notes"],
-            wall_s=round(wall, 1),
+            wall_s=round(wall, 1)
+            if options.folder is None
+            else None,  # elsewhere some runs may have been there already
         )
     for name, condition in met.items():
         print(f"{'met' if condition['met'] else 'NOT MET':8} {condition['figure']:.3f}  {name}")

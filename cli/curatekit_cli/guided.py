@@ -127,7 +127,13 @@ def command(
             write_table(flat(measured), output)
         run.output(output)
         run.metrics.update(payload)
-        result(as_json, {**payload, "output": output}, lines(measured, output))
+        largest = max(row.k for row in measured.table)
+        following = (
+            f"curate select {pool} --spec {spec} --train {train} -k {largest} -o chosen.csv, for the rows themselves"
+        )
+        result(
+            as_json, {**payload, "output": output}, [*lines(measured), "", f"Written: {output}", f"Next: {following}"]
+        )
 
 
 def described(measured: Guided) -> dict[str, Any]:
@@ -154,7 +160,7 @@ def flat(measured: Guided) -> Any:
     return pl.from_dicts(rows, infer_schema_length=None)
 
 
-def lines(measured: Guided, output: Path) -> list[str]:
+def lines(measured: Guided) -> list[str]:
     """Return the result as text."""
 
     def cells(row: Row) -> list[Any]:
@@ -176,6 +182,8 @@ def lines(measured: Guided, output: Path) -> list[str]:
             if row.ratios
         ),
     ]
+    if len({row.runs for row in measured.table}) > 1:
+        text.append("One run where nothing in the method or the model is drawn at random: every seed gives the same.")
     if measured.signal_and_outcome:
         value, runs = measured.signal_and_outcome
         text.append(f"Spearman's correlation of signal and failure rate over {runs} different selections: {value:.2f}")
@@ -185,9 +193,6 @@ def lines(measured: Guided, output: Path) -> list[str]:
             ["failure rate of", *(f"{row.model} {row.method}" for row in compared)],
             ([name, *(row.per_specification[name] for row in compared)] for name in names),
         ),
-        "",
-        f"Written: {output}",
-        "Next: curate select POOL --spec SPEC --train TRAIN -k N -o chosen.csv, for the rows themselves",
     ]
     return text
 

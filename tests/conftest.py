@@ -17,10 +17,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test may touch the network
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give the whole test session a cache of its own, shared so that a text is embedded once."""
-    monkeypatch.setenv("CURATE_CACHE", str(tmp_path_factory.getbasetemp() / "curate-cache"))
+    os.environ["CURATE_CACHE"] = str(tmp_path_factory.getbasetemp() / "curate-cache")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from curatekit.encoders import load_encoder
-from curatekit.evaluate.intervals import wilson
+from curatekit.intervals import wilson
 from curatekit.train.probe import fit_probe_classifier
 from curatekit_cli.evaluate import command
 from tests.tiny import CLASSES, easy_task, tiny_base

@@ -18,7 +18,7 @@ from curatekit.evaluate.classification import (
     macro_f1,
     mcc,
 )
-from curatekit.evaluate.intervals import wilson
+from curatekit.intervals import wilson
 
 PAIRS = st.integers(1, 6).flatmap(
     lambda k: st.tuples(

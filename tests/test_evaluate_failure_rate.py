@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curatekit.errors import InputError
 from curatekit.evaluate.failure_rate import Failures, failure_rate
-from curatekit.evaluate.intervals import wilson
+from curatekit.intervals import wilson
 
 
 def test_by_hand() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from curatekit.intervals import Interval
 
 
 def result(as_json: bool, payload: Mapping[str, Any], lines: Iterable[str]) -> None:
@@ -38,6 +41,11 @@ def shown(text: str, width: int = 72) -> str:
     return "".join(
         char if char.isprintable() else (" " if char in "\n\r\t" else f"\\u{ord(char):04x}") for char in short
     )
+
+
+def interval(of: Interval) -> str:
+    """Return an estimate with its limits, such as "0.912 [0.900, 0.923]"."""
+    return f"{of.value:.3f} [{of.low:.3f}, {of.high:.3f}]"
 
 
 def _cell(value: Any) -> tuple[str, bool]:

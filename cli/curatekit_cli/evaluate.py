@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._options import DataOptions, data_options, json_option, output_option, seed_option
-from curatekit_cli._print import result, shown, table
+from curatekit_cli._print import interval, result, shown, table
 from curatekit_cli._session import read, session
 
 if TYPE_CHECKING:
     from curatekit.evaluate.classification import Classification
     from curatekit.evaluate.failure_rate import FailureRates
-    from curatekit.evaluate.intervals import Interval
 
 MOST_CONFUSED = 10
 
@@ -130,8 +129,8 @@ def scores_payload(scores: Classification, classes: tuple[str, ...]) -> dict[str
 def scores_lines(scores: Classification, classes: tuple[str, ...]) -> list[str]:
     """Return the scores as text: figures with intervals, the table of classes, the most frequent confusions."""
     figures = [
-        f"{name}  {_interval(interval)}"
-        for name, interval in (
+        f"{name}  {interval(estimate)}"
+        for name, estimate in (
             ("accuracy", scores.accuracy),
             ("macro-F1", scores.macro_f1),
             ("MCC     ", scores.mcc),
@@ -178,13 +177,9 @@ def failures_lines(rates: FailureRates) -> list[str]:
     worst = sorted(rates.per_specification, key=lambda row: (-row.rate.value, row.name))
     per_specification = [(row.name, row.n, row.failures, *row.rate) for row in worst]
     return [
-        f"failure rate                 {_interval(rates.overall)}",
-        f"failure rate, mean of labels {_interval(rates.by_label_mean)}",
-        *(f"  expected {shown(row.name, 40)}: {_interval(row.rate)}" for row in rates.per_label),
+        f"failure rate                 {interval(rates.overall)}",
+        f"failure rate, mean of labels {interval(rates.by_label_mean)}",
+        *(f"  expected {shown(row.name, 40)}: {interval(row.rate)}" for row in rates.per_label),
         "",
         *table(["specification", "tests", "failures", "rate", "low", "high"], per_specification),
     ]
-
-
-def _interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

@@ -18,7 +18,7 @@ from curatekit_cli._options import (
     predict_options,
     seed_option,
 )
-from curatekit_cli._print import result, shown, table
+from curatekit_cli._print import interval, result, shown, table
 from curatekit_cli._session import session, settings
 from curatekit_cli.predict import predicted
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from curatekit.artifacts import Artifacts
-    from curatekit.information import Interval, VInformation
+    from curatekit.information import VInformation
 
 FIRST = 5
 
@@ -151,7 +151,7 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
         for each in found.per_class
     ]
     return [
-        f"V-usable information: {_interval(found.v_information)} bits per row, {share:.0%} of the label's "
+        f"V-usable information: {interval(found.v_information)} bits per row, {share:.0%} of the label's "
         f"{found.label_entropy:.3f} bits (family: {shown(predictions.family, 60)}).",
         f"Accuracy {found.accuracy:.3f}; {found.negative_share:.1%} of {found.rows:,} rows have PVI below 0"
         + (f"; V without the temperature: {before:.3f} bits." if before is not None else "."),
@@ -161,7 +161,3 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
             rows,
         ),
     ]
-
-
-def _interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -133,6 +133,7 @@ class Artifacts:
 
     @cached_property
     def neighbours(self) -> Neighbours:
+        from curatekit.cache import code_of
         from curatekit.index import Neighbours, nearest
 
         def compute() -> dict[str, Any]:
@@ -140,7 +141,12 @@ class Artifacts:
             how = np.array([found.recall, found.method == "exact"])
             return {"rows": found.rows, "similarity": found.similarity, "how": how}
 
-        key = {"content": self.content_key, "k": self.settings.neighbours, "seed": self.settings.seed}
+        key = {
+            "content": self.content_key,
+            "k": self.settings.neighbours,
+            "seed": self.settings.seed,
+            "code": code_of("index"),
+        }
         arrays = self.cache.arrays("neighbours", key, compute)
         recall, exact = arrays["how"]
         return Neighbours(arrays["rows"], arrays["similarity"], float(recall), "exact" if exact else "approximate")
@@ -161,7 +167,8 @@ class Artifacts:
 
     @cached_property
     def predictions(self) -> Predictions:
-        from curatekit import __version__, registry
+        from curatekit import registry
+        from curatekit.cache import code_of
         from curatekit.predict.crossfit import Predictions
 
         family = registry.load("families", self.settings.family)
@@ -180,7 +187,7 @@ class Artifacts:
             "family": settings.family,
             "folds": settings.folds,
             "seed": settings.seed,
-            "version": __version__,
+            "code": code_of("predict"),
         }
         arrays = self.cache.arrays("predictions", key, compute)
         details = json.loads(arrays["details"].tobytes())

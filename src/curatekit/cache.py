@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -44,6 +45,14 @@ def default_root() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "curatekit"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "curatekit"
+
+
+@functools.cache
+def code_of(package: str) -> str:
+    """Return the SHA-256, as hex, of the sources of a module or package of curatekit: part of the keys of what it makes."""
+    place = Path(__file__).parent / package
+    sources = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def digest(value: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
-from curatekit.evaluate.intervals import Interval, wilson
+from curatekit.intervals import Interval, wilson
 
 
 class ClassScores(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from curatekit.errors import InputError
-from curatekit.evaluate.intervals import Interval, mean_of_rates, wilson
+from curatekit.intervals import Interval, mean_of_rates, wilson
 
 
 class Failures(NamedTuple):

@@ -1,6 +1,6 @@
 """V-usable information of labelled data, and the alarms about it."""
 
 from curatekit.information.alarms import alarms
-from curatekit.information.v_information import ClassInformation, Interval, VInformation, v_information
+from curatekit.information.v_information import ClassInformation, VInformation, v_information
 
-__all__ = ["ClassInformation", "Interval", "VInformation", "alarms", "v_information"]
+__all__ = ["ClassInformation", "VInformation", "alarms", "v_information"]

@@ -8,18 +8,11 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
+from curatekit.intervals import Interval
 from curatekit.scores.pvi import FLOOR, pvi
 from curatekit.scores.self_confidence import given_probs
 
 _DRAWS_AT_ONCE = 1 << 22
-
-
-class Interval(NamedTuple):
-    """An estimate with its confidence limits."""
-
-    value: float
-    low: float
-    high: float
 
 
 class ClassInformation(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curatekit.evaluate.intervals import Interval, mean_of_rates, wilson
+from curatekit.intervals import Interval, mean_of_rates, wilson
 
 
 def test_wilson_by_hand() -> None:

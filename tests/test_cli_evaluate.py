@@ -80,7 +80,7 @@ def test_on_specifications(files: Path, model: Path) -> None:
     assert (by_name["blame"]["n"], by_name["blame"]["failures"]) == (2, 0)
     assert report["overall"] == pytest.approx(wilson(1, 5)._asdict())
     assert report["by_label_mean"]["value"] == pytest.approx(1 / 6)
-    assert "failure rate                 0.200 (0.036 to 0.624)" in ran.stdout
+    assert "failure rate                 0.200 [0.036, 0.624]" in ran.stdout
     lines = ran.stdout.splitlines()
     header = next(i for i, line in enumerate(lines) if line.startswith("specification"))
     assert lines[header + 1].startswith("praise")  # the worst first

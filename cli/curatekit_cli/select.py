@@ -68,7 +68,8 @@ def command(
     """Choose the rows of POOL that make a model trained on them meet its specifications.
 
     Before anything is trained it prints the feedback signal: how often a probe, refitted with the chosen rows, fails on the
-    specifications' examples, beside the same for rows chosen at random. On 125 measured runs it ranked the outcomes as the tests did.
+    specifications' examples, beside the same for rows chosen at random. In benchmarks/guided_hate it ranks selections as their
+    failure rates on the tests do (rank correlation 0.99).
 
     Example: curate select pool.csv --spec specs.yaml --train train.csv -k 500 -o chosen.csv
     """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from curatekit.arrays import Floats, Ints
+from curatekit.arrays import Floats, Ints, Strings
 from curatekit.predict.probe import Probe, fit_probe, softmax
 from curatekit.reporting import step
 from curatekit.select import Selection, label_averaging
@@ -45,8 +45,9 @@ def influence(
     lowers most. Koh and Liang (2017), "Understanding black-box predictions via influence functions", equation 2.
     """
     example_weights, train_weights = label_averaging(example_labels), label_averaging(train_labels)
+    members = [np.flatnonzero(example_specifications == s) for s in range(len(specifications))]
     chosen: Ints = np.zeros(0, np.int64)
-    value, specification, reason = np.zeros(0), np.zeros(0, object), np.zeros(0, object)
+    rounds_made: list[Selection] = []
     probe: Probe | None = None
     sizes = np.diff(np.linspace(0, k, min(rounds, k) + 1).astype(int))
     with step("choosing rows", k, "rows") as advance:
@@ -54,40 +55,43 @@ def influence(
             features = np.vstack([train_features, pool_features[chosen]])
             labels = np.concatenate([train_labels, pool_labels[chosen]])
             probe = fit_probe(features, labels, len(classes), C=C, start=probe)
-            slopes = _slopes(probe, example_features, example_labels)
             solve = _solver(probe, features)
+            slopes, pool_slopes = (
+                _slopes(probe, example_features, example_labels),
+                _slopes(probe, pool_features, pool_labels),
+            )
             gradient = _gradient(example_features, slopes, example_weights)
             gradient += keep * _gradient(train_features, _slopes(probe, train_features, train_labels), train_weights)
-            direction = solve(gradient[None], _TOLERANCE)[0]
-            pool_slopes = _slopes(probe, pool_features, pool_labels)
-            gain = np.einsum("nk,nk->n", pool_slopes, pool_features @ direction[:-1] + direction[-1], dtype=np.float64)
-            gain[chosen] = -np.inf
-            rows = np.argsort(-gain, kind="stable")[:size]
-
-            own = [
-                _gradient(example_features[members], slopes[members], np.full(len(members), 1 / len(members)))
-                for members in (np.flatnonzero(example_specifications == s) for s in range(len(specifications)))
-            ]
-            by_specification = np.stack(
-                [
-                    np.einsum("nk,nk->n", pool_slopes[rows], pool_features[rows] @ d[:-1] + d[-1])
-                    for d in solve(np.stack(own), _ROUGHLY)
-                ],
-                axis=1,
+            value = _influences(pool_features, pool_slopes, solve(gradient[None], _TOLERANCE))[:, 0]
+            value[chosen] = -np.inf
+            rows = np.argsort(-value, kind="stable")[:size]
+            own = np.stack(
+                [_gradient(example_features[of], slopes[of], np.full(len(of), 1 / len(of))) for of in members]
             )
-            best = by_specification.argmax(axis=1)
-            lowered = by_specification.max(axis=1)
-            chosen, value = np.concatenate([chosen, rows]), np.concatenate([value, gain[rows]])
-            names = np.where(lowered > 0, np.array(specifications, object)[best], "")
-            specification = np.concatenate([specification, names])
-            words = [
-                f"round {number}: lowers the loss on {name!r} by {nats:.2g} nats" if name
-                else f"round {number}: keeps the loss on the training data low"
-                for name, nats in zip(names, lowered, strict=True)
-            ]  # fmt: skip
-            reason = np.concatenate([reason, np.array(words, object)])
+            lowered = _influences(pool_features[rows], pool_slopes[rows], solve(own, _ROUGHLY))
+            made = _with_reasons(number, rows, value[rows], lowered, np.array(specifications, object))
+            rounds_made.append(made)
+            chosen = np.concatenate([chosen, rows])
             advance(int(size))
-    return Selection(chosen, specification, value, reason)
+    return Selection(*map(np.concatenate, zip(*rounds_made, strict=True)))
+
+
+def _with_reasons(number: int, rows: Ints, value: Floats, lowered: Floats, specifications: Strings) -> Selection:
+    """Return the rows of one round; lowered (n, S) is how far each row lowers the mean loss of each specification."""
+    most = lowered.max(axis=1)
+    names = np.where(most > 0, specifications[lowered.argmax(axis=1)], "")
+    words = [
+        f"round {number}: lowers the loss on {name!r} by {nats:.2g} nats" if name
+        else f"round {number}: keeps the loss on the training data low"
+        for name, nats in zip(names, most, strict=True)
+    ]  # fmt: skip
+    return Selection(rows, names, value, np.array(words, object))
+
+
+def _influences(features: Floats, slopes: Floats, directions: Floats) -> Floats:
+    """Return direction · ∇ℓ of each row, (n, R) for R directions (R, p + 1, K); ∇ℓ = (x, 1) ⊗ slope."""
+    along = [np.einsum("nk,nk->n", slopes, features @ one[:-1] + one[-1], dtype=np.float64) for one in directions]
+    return np.stack(along, axis=1)
 
 
 def _slopes(probe: Probe, features: Floats, labels: Ints) -> Floats:

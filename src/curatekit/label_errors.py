@@ -88,8 +88,8 @@ def find_label_errors(
 
     The suggested label is the most probable one by the combined probabilities. As many rows are issues as confident
     learning finds in those probabilities (cleanlab's rule), but the most doubtful ones by the score: the rule counts
-    better than it chooses. With 10 % flips on Banking77, F1 0.94 where its own rows give 0.83 and argmax 0.75; with
-    the votes of single annotators on Davidson, 0.61, 0.58 and 0.57.
+    better than it chooses. With 10 % flips on Banking77, F1 0.94 where cleanlab's rows give 0.81 and argmax 0.75;
+    with the votes of single annotators on Davidson, 0.62, 0.58 and 0.59 (counting 0.89, 0.98 and 1.62 of the errors).
 
     Columns: id, text, given_label, suggested_label, score, is_issue, reasons, self_confidence, knn_agreement,
     suggested_probability. Numbers are rounded to six decimals. Raises InputError for arrays that do not fit.

@@ -24,15 +24,16 @@ def combined(labels: Ints, pred_probs: Floats, neighbours: Neighbours) -> Floats
     labels (n,) hold integers below K, pred_probs (n, K) out-of-sample probabilities, neighbours (n, k). Raises
     InputError for a row of pred_probs that is not a distribution. D is explained at `directed_confidence`.
 
-    Average precision with the family `probe` and 50 neighbours (MiniLM; means over 2 to 5 draws of the noise):
+    Average precision with the family `probe` on MiniLM and 50 neighbours, mean over 5 draws of the votes and 2 of the
+    flips (benchmarks/label_errors.py, 2026-11-21):
 
         noise                                  self_confidence  normalized_margin  knn_agreement  combined
-        Davidson, one annotator's vote              0.643             0.646            0.555        0.663
-        Davidson, 10 % flips to any class           0.832             0.800            0.768        0.848
-        Davidson, 10 % to the nearest class         0.702             0.764            0.570        0.804
-        Banking77, 10 % flips to any class          0.990             0.924            0.949        0.985
-        Banking77, 10 % to the nearest class        0.681             0.813            0.576        0.862
-        CoLA, 10 % flips                            0.271             0.271            0.229        0.273
+        Davidson, one annotator's vote              0.645             0.648            0.555        0.665
+        Davidson, 10 % flips to any class           0.830             0.798            0.768        0.846
+        Davidson, 10 % to the nearest class         0.701             0.763            0.570        0.804
+        Banking77, 10 % flips to any class          0.990             0.926            0.949        0.986
+        Banking77, 10 % to the nearest class        0.683             0.811            0.576        0.863
+        CoLA, 10 % flips                            0.268             0.268            0.229        0.270
     """
     return directed_confidence(labels, combined_probs(labels, pred_probs, neighbours))
 

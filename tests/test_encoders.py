@@ -202,6 +202,7 @@ def test_offline_and_not_here_says_what_to_install() -> None:
 def test_a_silent_hub_is_given_up_soon_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(*_: Any, **__: Any) -> Any:
         time.sleep(60)
+        raise OSError("timed out")  # its thread may wake while another test runs
 
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setattr(places, "_HUB_SECONDS", 0.05)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from curatekit.dataset import from_lists
 from curatekit.errors import InputError, VerificationFailed
+from curatekit.files import sha256_file
 from curatekit.fix import Change, Patch, changes, fixed, read_patch, restored, write_patch
 from curatekit.readers import read_dataset
 from curatekit.writers import write_table
@@ -130,6 +131,13 @@ def test_a_patch_is_read_as_it_was_written(tmp_path: Path) -> None:
             read_patch(tmp_path / "bad.jsonl")
 
 
+def test_a_text_with_line_separators_of_unicode_comes_back(tmp_path: Path) -> None:
+    dataset = from_lists(["a\u2028b", "c\u0085d", "e\u2029"], ["x", "y", "y"], ids=["r0", "r1", "r2"])
+    made = tuple(changes(dataset, issues(("r0", "x", "y", True, 0.9)), "drop"))
+    write_patch(Patch("label", "0" * 64, "fixed.csv", "1" * 64, made), tmp_path / "patch.jsonl")
+    assert read_patch(tmp_path / "patch.jsonl").changes == made
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
@@ -207,3 +215,22 @@ def test_one_of_issues_and_undo_is_needed(folder: Path) -> None:
     assert run("-o", folder / "x.csv").exit_code == 2
     assert run(folder / "issues.csv", "--undo", folder / "p", "-o", folder / "x.csv").exit_code == 2
     assert run(folder / "issues.csv", "-o", folder / "none" / "x.csv").exit_code == 2
+
+
+def test_rows_that_cannot_be_used_are_set_aside_again(folder: Path) -> None:
+    with (folder / "data.csv").open("a") as file:
+        file.write("9,,bad,\n")
+    manifest = json.loads((folder / "issues.csv.run.json").read_text())
+    manifest["parameters"]["on_bad_row"] = "skip"
+    manifest["inputs"][0]["sha256"] = sha256_file(folder / "data.csv")
+    (folder / "issues.csv.run.json").write_text(json.dumps(manifest))
+    ran = run(folder / "issues.csv", "-o", folder / "fixed.csv")
+    assert ran.exit_code == 3, ran.output
+    assert json.loads((folder / "fixed.csv.skipped.jsonl").read_text())["id"] == "9"
+    assert len(pl.read_csv(folder / "fixed.csv")) == 6
+
+
+def test_the_data_are_not_written_over(folder: Path) -> None:
+    ran = run(folder / "issues.csv", "-o", folder / "data.csv")
+    assert ran.exit_code == 2
+    assert "would replace the input" in ran.output

@@ -52,7 +52,7 @@ def test_a_run_that_fails_leaves_no_manifest(tmp_path: Path) -> None:
 
 def test_lineage_walks_to_the_raw_file(chain: Path) -> None:
     steps = lineage(chain / "fixed.csv")
-    assert [(s.path.name, s.depth) for s in steps] == [("fixed.csv", 0), ("issues.csv", 1), ("raw.csv", 2)]
+    assert [(Path(s.source).name, s.depth) for s in steps] == [("fixed.csv", 0), ("issues.csv", 1), ("raw.csv", 2)]
     assert all(s.intact for s in steps)
     assert steps[-1].manifest is None
 
@@ -91,3 +91,41 @@ def test_a_folder_is_an_output_too(tmp_path: Path) -> None:
     assert before == sha256_file(tmp_path / "model")
     (tmp_path / "model" / "weights").write_bytes(b"2")
     assert sha256_file(tmp_path / "model") != before
+
+
+def test_an_output_may_not_replace_an_input(tmp_path: Path) -> None:
+    (tmp_path / "raw.csv").write_text("raw")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "rows.csv").write_text("rows")
+    for planned, source in (("raw.csv", "raw.csv"), ("model", "model/rows.csv"), ("model/../raw.csv", "raw.csv")):
+        with (
+            recorded("pvi", {}, [tmp_path / planned]) as run,
+            pytest.raises(InputError, match="would replace the input"),
+        ):
+            run.input(tmp_path / source)
+    with recorded("pvi", {}, [tmp_path / "out.csv"]) as run:
+        run.input(tmp_path / "raw.csv")
+
+
+@pytest.mark.parametrize("source", ["-", "hf://owner/name:train"])
+def test_what_is_no_file_keeps_its_name_and_breaks_no_lineage(source: str, tmp_path: Path) -> None:
+    with recorded("pvi", {}) as run:
+        run.input(source, "f" * 64)
+        (tmp_path / "out.csv").write_text("out")
+        run.output(tmp_path / "out.csv")
+    steps = lineage(tmp_path / "out.csv")
+    assert [s.source for s in steps] == [str(tmp_path / "out.csv"), source]
+    assert all(s.intact for s in steps)
+
+
+def test_a_foreign_manifest_is_named(chain: Path) -> None:
+    (chain / "aaa.run.json").write_text("[1]")
+    (chain / "issues.csv").unlink()
+    with pytest.raises(VerificationFailed, match=r"aaa\.run\.json is no manifest of curate"):
+        lineage(chain / "fixed.csv")
+
+
+def test_lineage_of_the_folder_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no manifest"):
+        lineage(".")

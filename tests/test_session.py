@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -14,12 +18,12 @@ from curatekit.reporting import note, step
 from curatekit.run import read_manifest
 from curatekit_cli._options import DataOptions, data_options, seed_option
 from curatekit_cli._print import shown, table
-from curatekit_cli._session import session
+from curatekit_cli._session import read, session
 
 
 def command(error: BaseException | None) -> click.Command:
     @click.command("try")
-    @click.option("-o", "output", type=click.Path(path_type=Path), default="out.txt")
+    @click.option("-o", "output", type=click.Path(path_type=Path), default="out.csv")
     def body(output: Path) -> None:
         with session(output) as run:
             note("a decision")
@@ -53,7 +57,7 @@ def test_faults_that_we_foresaw(
     assert says in result.stderr
     assert "note: a decision" in result.stderr
     assert result.stdout == ""
-    manifest = read_manifest(tmp_path / "out.txt")
+    manifest = read_manifest(tmp_path / "out.csv")
     if error:
         assert list(tmp_path.iterdir()) == []
     else:
@@ -64,6 +68,44 @@ def test_faults_that_we_foresaw(
 def test_a_fault_of_ours_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert isinstance(CliRunner().invoke(command(ZeroDivisionError())).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("output", "says"), [("out.exe", "none of .csv"), ("folder", "is a folder"), ("none/out.csv", "does not exist")]
+)
+def test_an_output_that_will_not_do_is_refused_before_any_work(
+    output: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    result = CliRunner().invoke(command(ZeroDivisionError("work was done")), ["-o", output])
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_rows_of_all_sources_are_set_aside_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        Path(name).write_text("text,label\nx,1\n,2\n")
+
+    @click.command("try")
+    @data_options
+    def body(data_options: DataOptions) -> None:
+        with session(Path("out.csv")) as run:
+            assert len(read(run, "a.csv", data_options)) == len(read(run, "b.csv", data_options)) == 1
+
+    assert CliRunner().invoke(body, ["--on-bad-row", "skip"]).exit_code == 3
+    lines = [json.loads(line) for line in Path("out.csv.skipped.jsonl").read_text().splitlines()]
+    assert [(line["source"], line["row"]) for line in lines] == [("a.csv", 3), ("b.csv", 3)]
+    assert read_manifest("out.csv.skipped.jsonl") is not None
+
+
+def test_a_reader_that_has_gone_is_no_fault() -> None:
+    code = "from curatekit_cli._print import result; result(False, {}, ['line'] * 100_000); import sys; sys.exit(7)"
+    ran = subprocess.run(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} | head -1; echo ${{PIPESTATUS[0]}}",
+                         shell=True, executable="/bin/bash", capture_output=True, text=True, check=False)  # fmt: skip
+    assert ran.stdout == "line\n7\n"
+    assert ran.stderr == ""
 
 
 def test_shared_options_arrive_as_one_value() -> None:

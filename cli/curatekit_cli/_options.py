@@ -87,7 +87,7 @@ def encoder_options(command: Command) -> Command:
     options = [
         click.option(
             "--encoder",
-            default="sentence-transformers/all-MiniLM-L6-v2",
+            default=registry.DEFAULT_ENCODER,
             show_default=True,
             envvar="CURATE_ENCODER",
             show_envvar=True,

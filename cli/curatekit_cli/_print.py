@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +15,20 @@ if TYPE_CHECKING:
 
 
 def result(as_json: bool, payload: Mapping[str, Any], lines: Iterable[str]) -> None:
-    """Print the result of a command: `payload` as one JSON object with --json, otherwise `lines`."""
+    """Print the result of a command: `payload` as one JSON object with --json, otherwise `lines`.
+
+    A reader that has gone (`| head`) is no fault: the rest is not printed, and the command ends well, with its manifest.
+    """
     if as_json:
         from curatekit.run import plain
 
-        click.echo(json.dumps(plain(payload), ensure_ascii=False, allow_nan=False))
-    else:
+        lines = [json.dumps(plain(payload), ensure_ascii=False, allow_nan=False)]
+    try:
         for line in lines:
             click.echo(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

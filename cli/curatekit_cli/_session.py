@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 ROWS_SET_ASIDE = 3
+_SET_ASIDE = "curatekit.set_aside"
 
 
 class Terminal:
@@ -51,18 +52,23 @@ class Terminal:
 
 
 @contextmanager
-def session(*outputs: Path | None) -> Iterator[Run]:
-    """Run a command's body: foreseen faults become one sentence and their exit code, others keep their traceback."""
+def session(output: Path | None = None, *, also: Sequence[str] = (), folder: bool = False) -> Iterator[Run]:
+    """Run a command's body: foreseen faults become one sentence and their exit code, others keep their traceback.
+
+    output: what it is going to write, checked before any work: a table, a file with a suffix in `also`, or a folder.
+    """
     context = click.get_current_context()
     name = context.command.name or "curate"
     terminal = Terminal()
     try:
-        for output in outputs:
-            if output is not None:
-                check_writable(output)
-        with reporting(terminal), recorded(name, context.params) as run:
+        if output is not None:
+            _check_output(output, also, folder)
+        planned = [output] if output is not None else []
+        with reporting(terminal), recorded(name, context.params, planned) as run:
             run.notes = terminal.notes
+            context.meta[_SET_ASIDE] = []
             yield run
+            aside = _write_set_aside(run, context.meta[_SET_ASIDE], output)
     except CurateError as error:
         click.echo(f"curate {name}: {shown(str(error), 2000)}", err=True)
         context.exit(error.exit_code)
@@ -78,29 +84,53 @@ def session(*outputs: Path | None) -> Iterator[Run]:
             raise
         click.echo(f"curate {name}: no space left on the disk. Free some and run the same command again.", err=True)
         context.exit(NoSpace.exit_code)
-    if run.metrics.get("rows_set_aside"):
+    if aside:
         context.exit(ROWS_SET_ASIDE)
 
 
-def read(run: Run, source: str, options: DataOptions, output: Path | None = None, **how: Any) -> Dataset:
-    """Return the dataset behind `source`, recorded as an input; rows set aside go to a file beside the output."""
+def _check_output(output: Path, also: Sequence[str], folder: bool) -> None:
+    if folder:
+        check_writable(output.resolve().parent / "file")
+        return
+    check_writable(output)
+    if output.suffix not in also:
+        from curatekit.writers import check_format
+
+        check_format(output)
+
+
+def read(run: Run, source: str, options: DataOptions, **how: Any) -> Dataset:
+    """Return the dataset behind `source`, recorded as an input; rows set aside are written when the command ends."""
     from curatekit.readers import read_dataset
 
     dataset = read_dataset(source, **{**options._asdict(), **how})
     run.input(source, dataset.sha256)
     if len(dataset.set_aside):
-        from curatekit.reporting import note
-        from curatekit.writers import write_table
-
-        beside = output if output is not None else Path(Path(source).name)
-        path = beside.with_name(f"{beside.name}.skipped.jsonl")
-        write_table(dataset.set_aside, check_writable(path))
-        run.output(path)
-        run.metrics["rows_set_aside"] = run.metrics.get("rows_set_aside", 0) + len(dataset.set_aside)
-        note(
-            f"{len(dataset.set_aside)} of {len(dataset) + len(dataset.set_aside)} rows of {source} are set aside in {path}."
-        )
+        click.get_current_context().meta[_SET_ASIDE].append((source, dataset))
     return dataset
+
+
+def _write_set_aside(run: Run, found: list[tuple[str, Dataset]], output: Path | None) -> int:
+    """Write the rows that could not be used, of all sources, into one file beside the output; return how many."""
+    if not found:
+        return 0
+    import polars as pl
+
+    from curatekit.reporting import note
+    from curatekit.writers import write_table
+
+    beside = output.resolve() if output is not None else Path(Path(found[0][0]).name)
+    path = check_writable(beside.with_name(f"{beside.name}.skipped.jsonl"))
+    if output is not None:
+        path = output.parent / path.name
+    rows = pl.concat([dataset.set_aside.select(pl.lit(source).alias("source"), pl.all()) for source, dataset in found])
+    write_table(rows, path)
+    run.output(path)
+    run.metrics["rows_set_aside"] = len(rows)
+    for source, dataset in found:
+        aside = len(dataset.set_aside)
+        note(f"{aside} of {len(dataset) + aside} rows of {source} are set aside in {path}.")
+    return len(rows)
 
 
 def settings(encoder: EncoderOptions, predict: PredictOptions | None = None, **given: Any) -> Settings:

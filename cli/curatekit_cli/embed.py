@@ -29,7 +29,7 @@ def command(data: str, data_options: DataOptions, encoder_options: EncoderOption
 
     Example: curate embed reviews.csv --text review -o embeddings.npy
     """
-    with session(output) as run:
+    with session(output, also=(".npy",)) as run:
         import time
 
         import numpy as np
@@ -43,7 +43,7 @@ def command(data: str, data_options: DataOptions, encoder_options: EncoderOption
             raise InputError(
                 f"The output {output} must end in .npy, which numpy.load reads (with mmap_mode='r' in place)."
             )
-        dataset = read(run, data, data_options, output, labels="none")
+        dataset = read(run, data, data_options, labels="none")
         encoder = load_encoder(encoder_options.encoder, encoder_options.precision, encoder_options.backend)
         cache = Cache(encoder_options.cache)
         started = time.perf_counter()

@@ -14,6 +14,7 @@ from curatekit_cli._session import read, session
 if TYPE_CHECKING:
     from curatekit.evaluate.classification import Classification
     from curatekit.evaluate.failure_rate import FailureRates
+    from curatekit.train.classifier import Inputs
 
 MOST_CONFUSED = 10
 
@@ -46,7 +47,7 @@ def command(
 
     Example: curate evaluate model/ heldout.csv --label sentiment --spec specs.yaml
     """
-    with session(output) as run:
+    with session(output, also=(".json",)) as run:
         import polars as pl
 
         from curatekit.cache import Cache, default_root
@@ -56,21 +57,23 @@ def command(
         from curatekit.evaluate.predictions import prediction_rows
         from curatekit.files import write_json
         from curatekit.run import plain
-        from curatekit.specs import read_specifications
+        from curatekit.specs import read_specifications, specification_files
         from curatekit.train.model import load_model
+        from curatekit.train.rows import coded_as
         from curatekit.writers import write_table
 
         if data is None and spec is None:
             raise InputError("There is nothing to measure on. Give DATA with labels, --spec with tests, or both.")
         specifications = read_specifications(spec, tests=True) if spec is not None else ()
-        dataset = read(run, data, data_options, output) if data is not None else None
+        dataset = read(run, data, data_options) if data is not None else None
         trained = load_model(model, Cache(default_root()))
         run.input(model)
-        payload: dict[str, Any] = {"model": model, "classes": trained.classes}
+        payload: dict[str, Any] = {"model": model, "classes": trained.classes, "trained_on": {}}
         lines: list[str] = []
         rows: list[pl.DataFrame] = []
         if dataset is not None:
-            dataset = dataset.with_classes(trained.classes)
+            dataset = coded_as(dataset, trained.classes, str(model), data_options.normalise_labels)
+            payload["trained_on"]["rows"] = _seen(model, dataset.inputs, f"rows of {data}")
             probs = trained.pred_probs(dataset.inputs)
             scores = classification(dataset.labels, probs.argmax(1), len(trained.classes), seed=seed)
             payload |= scores_payload(scores, trained.classes)
@@ -79,7 +82,12 @@ def command(
                 prediction_rows(dataset.ids.tolist(), dataset.texts, dataset.label_names, probs, trained.classes)
             )
         if spec is not None:
-            run.input(spec)
+            for path in specification_files(spec, tests=True):
+                run.input(path)
+            if trained.text_columns == 2:
+                raise InputError(
+                    f"{model} reads pairs of texts, and the tests in {spec} are single texts. Measure it on labelled pairs as DATA."
+                )
             cases = [(s, number, test) for s in specifications for number, test in enumerate(s.tests or ())]
             unknown = sorted({s.label for s in specifications} - set(trained.classes))
             if unknown:
@@ -89,6 +97,7 @@ def command(
                 )
             texts = [test for _, _, test in cases]
             names = [s.id for s, _, _ in cases]
+            payload["trained_on"]["tests"] = _seen(model, (texts,), f"tests in {spec}")
             probs = trained.pred_probs((texts,))
             predicted = [trained.classes[code] for code in probs.argmax(1)]
             rates = failure_rate(predicted, [s.label for s, _, _ in cases], names)
@@ -112,6 +121,21 @@ def command(
         if spec is not None:
             following = f"curate select POOL --spec {spec} -o chosen.csv, for rows that lower these failures"
         result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+
+
+def _seen(model: Path, inputs: Inputs, what: str) -> int | None:
+    """Return how many inputs the model was trained on, None where its folder does not tell; a note says it."""
+    from curatekit.reporting import note
+    from curatekit.train.trained_on import text_hashes, trained_on
+
+    trained = trained_on(model)
+    if trained is None:
+        note(f"{model} does not tell what it was trained on, so it is not known whether that overlaps with the {what}.")
+        return None
+    seen = sum(one in trained for one in text_hashes(inputs))
+    if seen:
+        note(f"{seen} of {len(inputs[0])} {what} were among the training texts: their figures are not out of sample.")
+    return seen
 
 
 def scores_payload(scores: Classification, classes: tuple[str, ...]) -> dict[str, Any]:

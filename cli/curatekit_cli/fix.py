@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curatekit_cli._options import json_option, output_option
+from curatekit_cli._options import DataOptions, json_option, output_option
 from curatekit_cli._print import result, shown
-from curatekit_cli._session import session
+from curatekit_cli._session import read, session
 
 if TYPE_CHECKING:
     from curatekit.dataset import Dataset
@@ -122,8 +122,7 @@ def _dataset(
 ) -> Dataset:
     """Return the data that the issues were found in, read as it was read then; its hash must be the same."""
     from curatekit.errors import InputError, VerificationFailed
-    from curatekit.readers import read_dataset
-    from curatekit.run import read_manifest
+    from curatekit.run import is_file, read_manifest
 
     manifest = read_manifest(issues)
     then: dict[str, Any] = manifest["parameters"] if manifest else {}
@@ -132,24 +131,24 @@ def _dataset(
         if source is None:
             raise InputError(f"{issues} has no manifest that names its data. Name it: --data DATA --label COLUMN.")
         data = source["path"]
-        if not data.startswith("hf://"):
+        if is_file(data):
             data = os.path.normpath(issues.parent / data)
             if not os.path.exists(data):
                 raise InputError(f"{data}, where the issues were found, is not there. Name its place with --data.")
-    dataset = read_dataset(
-        data,
+    as_then = DataOptions(
         text or tuple(then.get("text") or ()),
         label or then.get("label"),
-        id or then.get("id"),
-        on_bad_row=then.get("on_bad_row", "fail"),
-        normalise_labels=bool(then.get("normalise_labels")),
+        id if id is not None else then.get("id"),
+        then.get("on_bad_row", "fail"),
+        bool(then.get("normalise_labels")),
+        None,
     )
+    dataset = read(run, data, as_then)
     if source is not None and dataset.sha256 != source["sha256"]:
         raise VerificationFailed(
             f"{data} is not the file that the issues were found in (SHA-256 {dataset.sha256[:12]}, not "
             f"{source['sha256'][:12]}). Run curate find-errors on it again."
         )
-    run.input(data, dataset.sha256)
     return dataset
 
 
@@ -179,6 +178,7 @@ def _undo(run: Run, path: Path, output: Path, as_json: bool) -> None:
             f"{len(patch.changes):,} changes undone: {output}",
             "It is the original file, byte for byte."
             if same
-            else "The table is the original; the file's layout may differ.",
+            else "Its rows are those that were fixed, as they were; the file's layout may differ, and rows that could not be "
+            "used are not in it.",
         ],
     )

@@ -30,13 +30,13 @@ def command(file: Path, as_json: bool) -> None:
                 else "not made by curate"
             )
             state = "" if step.intact else ("  GONE" if step.sha256 is None else "  CHANGED SINCE")
-            return f"{'  ' * step.depth}{step.path}  {(step.sha256 or step.expected or '')[:12]}  {made}{state}"
+            return f"{'  ' * step.depth}{step.source}  {(step.sha256 or step.expected or '')[:12]}  {made}{state}"
 
         steps = lineage(file)
         payload = {
             "steps": [
                 {
-                    "path": str(step.path),
+                    "path": step.source,
                     "depth": step.depth,
                     "sha256": step.sha256,
                     "expected_sha256": step.expected,
@@ -50,6 +50,6 @@ def command(file: Path, as_json: bool) -> None:
         broken = [step for step in steps if not step.intact]
         if broken:
             raise VerificationFailed(
-                f"{len(broken)} file(s) behind {file} are gone or have changed since, the first is {broken[0].path}; "
+                f"{len(broken)} file(s) behind {file} are gone or have changed since, the first is {broken[0].source}; "
                 "run the commands above again."
             )

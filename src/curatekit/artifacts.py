@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curatekit.errors import InputError, nearest_name
+from curatekit.registry import DEFAULT_ENCODER
 from curatekit.run import plain
 
 if TYPE_CHECKING:
-    from curatekit.arrays import Floats, Ints, Strings
+    from curatekit.arrays import Bools, Floats, Ints, Strings
     from curatekit.cache import Cache
     from curatekit.dataset import Dataset
     from curatekit.embed import Features
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from curatekit.predict.crossfit import Predictions
 
 _PREDICTED = ("pred_probs", "null_probs", "folds", "unscorable")
-DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,10 @@ class Artifacts:
         return self.predictions.folds
 
     @property
+    def unscorable(self) -> Bools:
+        return self.predictions.unscorable
+
+    @property
     def n_folds(self) -> int:
         return self.settings.folds
 
@@ -216,10 +220,6 @@ class Artifacts:
     @property
     def seed(self) -> int:
         return self.settings.seed
-
-    def describe(self) -> dict[str, Any]:
-        """Return the settings as plain values, for results and manifests."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self.settings).items()}
 
 
 ARTIFACTS = tuple(

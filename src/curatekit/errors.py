@@ -24,12 +24,6 @@ class VerificationFailed(CurateError):
     exit_code = 5
 
 
-class CheckFailed(CurateError):
-    """A check that the user asked for did not hold."""
-
-    exit_code = 6
-
-
 class Locked(CurateError):
     """Another process holds what this one needs."""
 

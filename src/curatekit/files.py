@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ def atomic(path: Path | str) -> Iterator[Path]:
     On an error the temporary file is removed and `path` is untouched. Raises NoSpace on a full disk.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # random, since two containers that share a folder may share process numbers too
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         yield temporary
         _sync(temporary)
@@ -73,11 +75,13 @@ def sha256_file(path: Path | str) -> str:
 
 
 def check_writable(path: Path | str) -> Path:
-    """Return `path` if a file of that name can be made; raises InputError naming the folder that is missing or shut."""
+    """Return `path` if a file of that name can be made; raises InputError when its folder is missing or shut, or it is one."""
     path = Path(path)
     folder = path.parent
     if not folder.is_dir():
         raise InputError(f"The output folder {folder} does not exist. Create it first: mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"The output folder {folder} is not writable. Choose another with -o.")
+    if path.is_dir():
+        raise InputError(f"The output {path} is a folder. Name a file with -o, such as {path / 'out.csv'}")
     return path

@@ -143,11 +143,11 @@ def write_patch(patch: Patch, path: Path | str) -> None:
 def read_patch(path: Path | str) -> Patch:
     """Return the patch in a file; raises InputError when it is none."""
     try:
-        head, *lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        head, *lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line]
         if head.pop("format") != FORMAT:
             raise KeyError("format")
         return Patch(**head, changes=tuple(Change(**line) for line in lines))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"There is no file {path}. Give the .patch.jsonl that curate fix wrote.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no patch: {error}. Give the .patch.jsonl that curate fix wrote.") from error

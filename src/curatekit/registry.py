@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from curatekit.errors import InputError, nearest_name
 
 
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
 class Entry(NamedTuple):
     target: str
     summary: str

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from curatekit.errors import InputError, VerificationFailed
 from curatekit.files import sha256_file, write_json
 
 SUFFIX = ".run.json"
+_KEYS = {"command", "argv", "parameters", "started", "inputs", "outputs"}
 _LIBRARIES = (
     "accelerate", "cleanlab", "faiss", "numpy", "peft", "polars", "sentence_transformers", "sklearn", "torch", "transformers",
 )  # fmt: skip
@@ -32,14 +33,25 @@ class Run:
 
     command: str
     parameters: dict[str, Any]
-    inputs: dict[Path, str] = field(default_factory=dict)
+    planned: tuple[Path, ...] = ()
+    inputs: dict[str, str] = field(default_factory=dict)
     outputs: list[Path] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def input(self, path: Path | str, sha256: str | None = None) -> None:
-        """Record a file or folder that was read, with the hash of what was read."""
-        self.inputs[Path(path)] = sha256 or sha256_file(path)
+    def input(self, source: Path | str, sha256: str | None = None) -> None:
+        """Record what was read: a file, a folder, or a name that is none (hf://…, -), with the hash of its content.
+
+        Raises InputError when the run is to write over it.
+        """
+        name = str(source)
+        if is_file(name):
+            for output in self.planned:
+                if Path(name).resolve() == output.resolve() or output.resolve() in Path(name).resolve().parents:
+                    raise InputError(
+                        f"The output {output} would replace the input {name}. Choose another name with -o."
+                    )
+        self.inputs[name] = sha256 or sha256_file(name)
 
     def output(self, path: Path | str) -> None:
         """Record a file or folder that was written; its manifest follows when the run ends well."""
@@ -47,10 +59,13 @@ class Run:
 
 
 @contextmanager
-def recorded(command: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
-    """Yield a Run; when the enclosed code ends well, write `<output>.run.json` beside each output, last of all."""
+def recorded(command: str, parameters: Mapping[str, Any], planned: Sequence[Path] = ()) -> Iterator[Run]:
+    """Yield a Run; when the enclosed code ends well, write `<output>.run.json` beside each output, last of all.
+
+    planned: the files and folders that it is going to write, which must not be among those that it reads.
+    """
     started, clock = datetime.now(UTC), time.monotonic()
-    run = Run(command, {name: plain(value) for name, value in parameters.items()})
+    run = Run(command, {name: plain(value) for name, value in parameters.items()}, tuple(planned))
     yield run
     if not run.outputs:
         return
@@ -71,27 +86,37 @@ def recorded(command: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
     for path in run.outputs:
         files = {
             "inputs": [_entry(other, sha, path) for other, sha in run.inputs.items()],
-            "outputs": [_entry(other, sha, path) for other, sha in hashes.items()],
+            "outputs": [_entry(str(other), sha, path) for other, sha in hashes.items()],
         }
         write_json(manifest_path(path), manifest | files)
+
+
+def is_file(source: str) -> bool:
+    """Return whether an input is a path, and not a name on the hub or standard input."""
+    return source not in ("-", "standard input") and "://" not in source
 
 
 def manifest_path(path: Path | str) -> Path:
     """Return where the manifest of `path` stands: beside it, its name with `.run.json` behind."""
     path = Path(path)
+    path = path if path.name else path.resolve()
     return path.with_name(path.name + SUFFIX)
 
 
 def read_manifest(path: Path | str) -> dict[str, Any] | None:
     """Return the manifest beside `path`, or None when there is none; raises VerificationFailed when it is broken."""
+    return _read(manifest_path(path))
+
+
+def _read(file: Path) -> dict[str, Any] | None:
     try:
-        manifest: dict[str, Any] = json.loads(manifest_path(path).read_text(encoding="utf-8"))
+        manifest = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise VerificationFailed(
-            f"{manifest_path(path)} is not readable JSON: {error}. Run the command again."
-        ) from error
+        raise VerificationFailed(f"{file} is not readable JSON: {error}. Run the command again.") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS:
+        raise VerificationFailed(f"{file} is no manifest of curate: it lacks {', '.join(sorted(_KEYS))}.")
     return manifest
 
 
@@ -99,14 +124,17 @@ def read_manifest(path: Path | str) -> dict[str, Any] | None:
 class Step:
     """One file of a lineage: depth 0 is the file asked for; `manifest` is None for a file that no command of ours made."""
 
-    path: Path
+    source: str
     depth: int
-    sha256: str | None  # of the file as it is now; None when it is gone
+    sha256: str | None  # of the file as it is now; None when it is gone, or is no file
     expected: str | None  # what the manifest that names it says
     manifest: dict[str, Any] | None
 
     @property
     def intact(self) -> bool:
+        """Whether the file is as it was; what is no file (standard input, a name on the hub) cannot be looked at again."""
+        if not is_file(self.source):
+            return True
         return self.sha256 is not None and self.expected in (None, self.sha256)
 
 
@@ -127,14 +155,15 @@ def lineage(path: Path | str) -> list[Step]:
 
 
 def _walk(path: Path, expected: str | None, depth: int, above: frozenset[Path]) -> Iterator[Step]:
-    found = path if path.exists() else None
     manifest = read_manifest(path)
-    yield Step(path, depth, sha256_file(found) if found else None, expected, manifest)
+    yield Step(str(path), depth, sha256_file(path) if path.exists() else None, expected, manifest)
     if manifest is None or path in above:
         return
     for entry in manifest["inputs"]:
-        source = _locate(path.parent, entry)
-        yield from _walk(source, entry["sha256"], depth + 1, above | {path})
+        if is_file(entry["path"]):
+            yield from _walk(_locate(path.parent, entry), entry["sha256"], depth + 1, above | {path})
+        else:
+            yield Step(entry["path"], depth + 1, None, entry["sha256"], None)
 
 
 def _locate(folder: Path, entry: Mapping[str, str]) -> Path:
@@ -142,18 +171,21 @@ def _locate(folder: Path, entry: Mapping[str, str]) -> Path:
     recorded_at = Path(os.path.normpath(folder / entry["path"]))
     if recorded_at.exists():
         return recorded_at
-    for manifest in sorted(folder.glob(f"*{SUFFIX}")):
-        for output in json.loads(manifest.read_text(encoding="utf-8"))["outputs"]:
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        manifest = _read(file)
+        for output in manifest["outputs"] if manifest else []:
             candidate = folder / str(output["path"])
             if output["sha256"] == entry["sha256"] and candidate.exists():
                 return candidate
     return recorded_at
 
 
-def _entry(path: Path, sha256: str, beside: Path) -> dict[str, str]:
+def _entry(source: str, sha256: str, beside: Path) -> dict[str, str]:
     # relative to the manifest's folder, so that a project folder can be moved or shared as a whole
-    relative = str(path) if str(path).startswith("hf:") or str(path) == "-" else os.path.relpath(path, beside.parent)
-    return {"path": Path(relative).as_posix(), "sha256": sha256}
+    return {
+        "path": Path(os.path.relpath(source, beside.parent)).as_posix() if is_file(source) else source,
+        "sha256": sha256,
+    }
 
 
 def plain(value: Any) -> Any:

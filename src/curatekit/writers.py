@@ -27,13 +27,9 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = Fal
     """
     import pyarrow as pa
 
-    path = Path(path)
+    path = check_format(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    compress = _COMPRESSORS[suffixes.pop()] if suffixes and suffixes[-1] in _COMPRESSORS else None
-    if not suffixes or suffixes[-1] not in _FORMATS:
-        raise InputError(
-            f"{path}: the format is told by the suffix, and this is none of {', '.join(_FORMATS)} (also with .gz or .zst)."
-        )
+    compress = _COMPRESSORS[suffixes.pop()] if suffixes[-1] in _COMPRESSORS else None
     check_writable(path)
     bytes_in = [name for name, kind in frame.schema.items() if _holds_bytes(kind)]
     if bytes_in and suffixes[-1] not in _BINARY:
@@ -51,6 +47,19 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = Fal
         raise InputError(f"{path} cannot hold this table: {reason}. Write .parquet or .jsonl instead.") from error
     with atomic(path) as temporary:
         temporary.write_bytes(compress(data) if compress else data)
+
+
+def check_format(path: str | Path) -> Path:
+    """Return `path` if its suffix tells a format that a table can be written in; raises InputError listing them."""
+    path = Path(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSORS:
+        suffixes.pop()
+    if not suffixes or suffixes[-1] not in _FORMATS:
+        raise InputError(
+            f"{path}: the format is told by the suffix, and this is none of {', '.join(_FORMATS)} (also with .gz or .zst)."
+        )
+    return path
 
 
 def _safe(frame: pl.DataFrame) -> pl.DataFrame:

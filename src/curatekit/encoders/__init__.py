@@ -88,7 +88,7 @@ def load_encoder(name: str = DEFAULT, precision: str = "auto", backend: str = "t
             "backend": backend,
         }
     )
-    note(f"Encoder {name} from {origin}, in {resolved} since {reason}.")
+    note(f"Encoder {name} (weights {parts.weights_sha256[:12]}) from {origin}, in {resolved} since {reason}.")
     return Encoder(
         name=name,
         folder=folder,

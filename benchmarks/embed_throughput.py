@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.record import record
 from curatekit.arrays import Floats
-from curatekit.embed import Encoder, embed, load_encoder
+from curatekit.embed import embed
+from curatekit.encoders import Encoder, load_encoder
 from curatekit.index import nearest
 from curatekit.readers import read_dataset
 

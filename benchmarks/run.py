@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-_OWN = {"__init__", "run", "record"}
+_OWN = {"__init__", "run", "record", "tables"}
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from curatekit.embed import embed, load_encoder
+from curatekit.embed import embed
+from curatekit.encoders import load_encoder
 from curatekit_cli.embed import command
 from tests.tiny import easy_task, tiny_base
 

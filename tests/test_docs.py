@@ -57,6 +57,12 @@ def test_the_specification_in_the_readme_is_one(tmp_path: Path) -> None:
     assert len(specification.examples) == 2
 
 
+def test_the_results_are_those_of_the_newest_files() -> None:
+    from benchmarks.tables import with_results
+
+    assert with_results(README) == README, "run `python -m benchmarks.tables`"
+
+
 def test_the_reference_is_current() -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     code = "from docs.make_reference import reference; import sys; sys.stdout.write(reference())"

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from curatekit.embed import embed
-from curatekit.encoders import DEFAULT, contents, hardware, load_encoder, places
+from curatekit.encoders import contents, hardware, load_encoder, places
 from curatekit.errors import InputError
+from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import reporting
 from tests.test_cache import Listener
 
@@ -193,7 +194,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nowhere")
 def test_offline_and_not_here_says_what_to_install() -> None:
     with pytest.raises(InputError, match=r"HF_HUB_OFFLINE is set. Install it: pip install 'curatekit\[minilm\]'"):
-        load_encoder(DEFAULT)
+        load_encoder(DEFAULT_ENCODER)
     with pytest.raises(InputError, match="Give the folder of a copy"):
         load_encoder("someone/something")
 
@@ -209,7 +210,7 @@ def test_a_silent_hub_is_given_up_soon_and_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(places.socket, "create_connection", silent)
     listener = Listener()
     with reporting(listener), pytest.raises(InputError, match="the hub cannot be reached"):
-        load_encoder(DEFAULT)
+        load_encoder(DEFAULT_ENCODER)
     assert "cannot be reached" in listener.notes[0]
 
 
@@ -230,7 +231,7 @@ def test_a_hub_that_fails_on_the_way_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_hub_cache_comes_before_the_package(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "_in_hub_cache", lambda repository: model)
-    assert load_encoder(DEFAULT).origin == "the hub cache"
+    assert load_encoder(DEFAULT_ENCODER).origin == "the hub cache"
 
 
 def test_the_package_is_used_unimported_and_its_weights_are_checked(
@@ -249,7 +250,7 @@ def test_finding_an_encoder_does_not_import_torch(model: Path) -> None:
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("with a GPU torch is asked about it")
     code = (
-        "import sys; from curatekit.embed import load_encoder; load_encoder(sys.argv[1]); "
+        "import sys; from curatekit.encoders import load_encoder; load_encoder(sys.argv[1]); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'sentence_transformers')))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(model)], check=False).returncode == 0

@@ -35,7 +35,8 @@ def command(data: str, data_options: DataOptions, encoder_options: EncoderOption
         import numpy as np
 
         from curatekit.cache import Cache
-        from curatekit.embed import embed, load_encoder
+        from curatekit.embed import embed
+        from curatekit.encoders import load_encoder
         from curatekit.errors import InputError
         from curatekit.files import atomic
 

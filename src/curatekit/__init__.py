@@ -17,7 +17,6 @@ _PUBLIC = {
     "read_dataset": "curatekit.readers",
     "write_table": "curatekit.writers",
     "load_encoder": "curatekit.encoders",
-    "embed": "curatekit.embed",
     "nearest": "curatekit.index",
     "read_specifications": "curatekit.specs",
 }

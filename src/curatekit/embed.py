@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from curatekit.cache import KEY_BYTES, Cache
-from curatekit.encoders import DEFAULT, Encoder, load_encoder
+from curatekit.encoders import Encoder
 from curatekit.encoders.forward import Model, Vectors
 from curatekit.errors import CurateError, InputError, NoSpace
 from curatekit.reporting import note, step
-
-__all__ = ["DEFAULT", "Encoder", "Features", "embed", "load_encoder"]
 
 _BUDGETS = {"cpu": 1_024, "cuda": 65_536}  # padded tokens in a batch; on a CPU the states should stay in its caches
 _WINDOW = 8_192  # rows that are tokenised and sorted by length together

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from curatekit.errors import InputError, nearest_name
 
-
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 

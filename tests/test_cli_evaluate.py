@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -87,6 +88,55 @@ def test_on_specifications(files: Path, model: Path) -> None:
     assert lines[-1].startswith("Next: curate select")
 
 
+def test_what_the_model_was_trained_on_is_counted(files: Path, model: Path) -> None:
+    (texts,), labels = easy_task(200)  # the training data
+    known = [f"{texts[0].upper()} !", texts[1]]  # but for case, spaces and punctuation
+    frame = pl.DataFrame({"text": [*known, "never seen"], "label": [CLASSES[labels[0]], CLASSES[labels[1]], "pos"]})
+    frame.write_csv("mixed.csv")
+    (files / "known.yaml").write_text(SPECIFICATIONS.replace('"quite awful"', json.dumps(known[0])))
+    ran = run(model, "mixed.csv", "--spec", "known.yaml", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["trained_on"] == {"rows": 2, "tests": 1}
+    assert "2 of 3 rows of mixed.csv were among the training texts" in ran.stderr
+    assert "1 of 5 tests in known.yaml were among the training texts" in ran.stderr
+    unknown = shutil.copytree(model, files / "unknown")
+    (unknown / "trained_on.txt").unlink()
+    ran = run(unknown, "mixed.csv", "--json")
+    assert json.loads(ran.stdout)["trained_on"] == {"rows": None}
+    assert "unknown does not tell what it was trained on" in ran.stderr
+
+
+def test_every_file_that_the_specifications_take_texts_from_is_recorded(files: Path, model: Path) -> None:
+    pl.DataFrame({"text": ["a fine scene"]}).write_csv("tests.csv")
+    referring = SPECIFICATIONS.replace('["the story was lovely", "a fine scene", "the awful end"]', "{file: tests.csv}")
+    (files / "referring.yaml").write_text(referring)
+    assert run(model, "--spec", "referring.yaml", "-o", "report.json").exit_code == 0
+    manifest = json.loads((files / "report.json.run.json").read_text())
+    assert [entry["path"] for entry in manifest["inputs"]][1:] == ["referring.yaml", "tests.csv"]
+
+
+def test_a_model_of_pairs_is_given_pairs(files: Path, model: Path) -> None:
+    (texts,), labels = easy_task(60)
+    encoder = load_encoder(str(model.parent / "base"), precision="float32")
+    fit_probe_classifier((texts, texts[::-1]), labels, CLASSES, encoder=encoder, output_dir=files / "pairs")
+    frame = pl.DataFrame({"text": texts, "other": texts[::-1], "label": [CLASSES[code] for code in labels]})
+    frame.write_csv("pairs.csv")
+    both = ["pairs.csv", "--text", "text", "--text", "other"]
+    ran = run("pairs", *both, "--json")
+    assert json.loads(ran.stdout)["trained_on"] == {"rows": 60}
+    for arguments, message in [
+        (["pairs", "--spec", "specs.yaml"], "pairs reads pairs of texts, and the tests in specs.yaml are single texts"),
+        (
+            ["pairs", "heldout.csv"],
+            "The model reads pairs of texts and was given 1 column. Name both columns with --text",
+        ),
+        ([model, *both], "The model reads one text a row and was given 2 columns. Name one column with --text"),
+    ]:
+        ran = run(*arguments)
+        assert ran.exit_code == 2, (arguments, ran.output, ran.exception)
+        assert message in ran.stderr
+
+
 def test_on_both(files: Path, model: Path) -> None:
     ran = run(model, "heldout.csv", "--spec", "specs.yaml", "-o", "rows.jsonl")
     assert ran.exit_code == 0, ran.output
@@ -100,12 +150,14 @@ def test_on_both(files: Path, model: Path) -> None:
 
 def test_bad_input(files: Path, model: Path) -> None:
     pl.DataFrame({"text": ["a plot"], "label": ["neutral"]}).write_csv("neutral.csv")
+    pl.DataFrame({"text": ["a plot"], "label": ["Pos"]}).write_csv("shouted.csv")
     (files / "odd.yaml").write_text(SPECIFICATIONS.replace("label: pos", "label: joyful"))
     (files / "untested.yaml").write_text("\n".join(line for line in SPECIFICATIONS.splitlines() if "tests" not in line))
     for arguments, message in [
         ([model], "Give DATA with labels, --spec with tests, or both"),
         (["nowhere", "heldout.csv"], "no model folder"),
         ([model, "neutral.csv"], "'neutral'"),
+        ([model, "shouted.csv"], "'Pos'. Did you mean 'pos'?"),
         ([model, "--spec", "odd.yaml"], "'joyful'"),
         ([model, "--spec", "untested.yaml"], "test"),
         ([model, "missing.csv"], "missing.csv"),

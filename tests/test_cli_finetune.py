@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,15 @@ def test_evaluation_rows_that_are_trained_on_are_counted(files: Path, base: Path
     ("arguments", "message"),
     [
         (["--eval", "neutral.csv"], "'neutral'"),
-        (["--add", "other.csv"], "text"),
+        (["--text", "text", "--add", "other.csv"], "other.csv has no column 'text' (--text)"),
+        (
+            ["--add", "joyful.csv"],
+            "joyful.csv has labels that train.csv does not have: 'Pos', 'joyful'. Did you mean 'pos'?",
+        ),
+        (["--add", "joyful.csv", "--normalise-labels"], "does not have: 'joyful'"),
+        (["--max-length", "9999"], "more than the 64 tokens"),
+        (["--base", "coded"], "brings its own code"),
+        (["-o", "thesis", "--overwrite"], "holds no model of ours"),
         (["--base", "./nowhere"], "nowhere"),
         (["--base", "probe", "--lora", "--epochs", "2"], "--lora, --epochs: the probe has no such setting"),
         (["--encoder", "x"], "only --base probe has an encoder"),
@@ -105,15 +114,19 @@ def test_evaluation_rows_that_are_trained_on_are_counted(files: Path, base: Path
         (["--report-to", "trackio"], "trackio is not installed"),
         (["-o", "no/such/model"], "does not exist"),
         (["-o", "thesis"], "is not empty"),
-        (["-o", "train.csv"], "train.csv is a file"),
+        (["-o", "eval.csv"], "eval.csv is a file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input(files: Path, base: Path, arguments: list[str], message: str) -> None:
     pl.DataFrame({"text": ["a plot"], "label": ["neutral"]}).write_csv("neutral.csv")
     pl.DataFrame({"review": ["a plot"], "label": ["pos"]}).write_csv("other.csv")
+    pl.DataFrame({"text": ["a plot", "a scene"], "label": ["Pos", "joyful"]}).write_csv("joyful.csv")
     (files / "thesis").mkdir()
-    (files / "thesis" / "thesis.txt").write_text("mine")
+    (files / "thesis" / "model.safetensors").write_text("mine")
+    (files / "thesis" / "training.json").write_text("[]")
+    coded = shutil.copytree(base, files / "coded")
+    (coded / "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}')
     before = sorted(files.rglob("*"))
     own_base = [] if "--base" in arguments else ["--base", base]
     ran = run("train.csv", *own_base, "-o", "model", *arguments)
@@ -127,8 +140,54 @@ def test_one_class_is_refused(files: Path, base: Path) -> None:
     pl.DataFrame({"text": ["a plot", "a scene"], "label": ["pos", "pos"]}).write_csv("one.csv")
     ran = run("one.csv", "--base", base, "-o", "model")
     assert ran.exit_code == 2
-    assert "'pos'" in ran.stderr
+    assert "one.csv has too few classes: 'pos'" in ran.stderr
     assert not (files / "model").exists()
+
+
+def test_a_class_with_one_row_is_refused_unless_the_added_rows_help(files: Path, base: Path) -> None:
+    pl.concat([pl.read_csv("train.csv"), pl.DataFrame({"text": ["a plot"], "label": ["rare"]})]).write_csv("rare.csv")
+    pl.DataFrame({"text": ["a scene"], "label": ["rare"]}).write_csv("more.csv")
+    arguments = ["--base", "probe", "--encoder", base, "-o", "model"]
+    ran = run("rare.csv", *arguments)
+    assert ran.exit_code == 2
+    assert "rare.csv has classes with fewer than 2" in ran.stderr
+    assert "'rare' (1)" in ran.stderr
+    assert not (files / "model").exists()
+    assert run("rare.csv", "--add", "more.csv", *arguments).exit_code == 0
+
+
+def test_labels_of_later_files_take_the_spelling_of_the_training_file(files: Path, base: Path) -> None:
+    shouted = pl.read_csv("chosen.csv").with_columns(pl.col("label").str.to_titlecase() + " ")
+    shouted.write_csv("shouted.csv")
+    arguments = ["train.csv", "--add", "shouted.csv", "--eval", "shouted.csv", "--base", "probe", "--encoder", base]
+    ran = run(*arguments, "-o", "model", "--normalise-labels", "--json")
+    assert ran.exit_code == 0, ran.output
+    said = json.loads(ran.stdout)
+    plain = run("train.csv", "--add", "chosen.csv", "--base", "probe", "--encoder", base, "-o", "same", "--json")
+    assert said["rows_per_class"] == json.loads(plain.stdout)["rows_per_class"]
+    assert said["eval"]["accuracy"]["value"] > 0.9
+    assert "shouted.csv: label 'Pos' is read as 'pos'" in ran.stderr
+    assert load_model("model").classes == CLASSES
+
+
+def test_columns_are_guessed_file_by_file(files: Path, base: Path) -> None:
+    pl.read_csv("train.csv").rename({"text": "sentence", "label": "class"}).write_csv("named.csv")
+    arguments = ["named.csv", "--add", "chosen.csv", "--eval", "eval.csv", "--base", "probe", "--encoder", base]
+    ran = run(*arguments, "-o", "model", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert (json.loads(ran.stdout)["rows"], json.loads(ran.stdout)["added"]) == (100, 20)
+    ran = run(*arguments, "-o", "other", "--text", "sentence")
+    assert ran.exit_code == 2
+    assert "chosen.csv has no column 'sentence' (--text)" in ran.stderr
+
+
+def test_a_command_that_was_refused_can_be_corrected(files: Path, base: Path) -> None:
+    arguments = ["train.csv", "--base", base, "--max-steps", 1, "-o", "model"]
+    assert run(*arguments, "--max-length", 9999).exit_code == 2
+    assert run(*arguments, "--max-length", 32).exit_code == 0
+    finished = sorted((files / "model").iterdir())
+    assert run(*arguments, "--max-length", 9999, "--overwrite").exit_code == 2
+    assert sorted((files / "model").iterdir()) == finished  # an earlier model is not lost to a refusal
 
 
 def test_an_interrupted_run_says_how_to_go_on(files: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

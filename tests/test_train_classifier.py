@@ -16,7 +16,8 @@ import pytest
 from curatekit.errors import CurateError, InputError
 from curatekit.evaluate.classification import macro_f1
 from curatekit.train import _hf
-from curatekit.train.classifier import Classifier, Training, fit_classifier, load_classifier
+from curatekit.train.classifier import Classifier, Training, _encoded, fit_classifier, load_classifier
+from curatekit.train.trained_on import text_hashes, trained_on
 from tests.tiny import CLASSES, easy_task, tiny_base
 
 X, Y = easy_task(80)
@@ -276,6 +277,38 @@ def test_pairs(base: Path) -> None:
     training = replace(QUICK, epochs=16, learning_rate=5e-3)
     classifier = fit_classifier((first, second), labels, ("differ", "agree"), base=base, training=training)
     assert (classifier.pred_probs((first, second)).argmax(1) == labels).mean() == 1
+
+
+def test_columns_of_text_are_remembered(base: Path, tmp_path: Path) -> None:
+    once = replace(QUICK, max_steps=1)
+    fit_classifier((X[0], X[0]), Y, CLASSES, base=base, training=once).save(tmp_path)
+    with pytest.raises(InputError, match="reads pairs of texts and was given 1 column"):
+        load_classifier(tmp_path).pred_probs(EVAL_X)
+    with pytest.raises(InputError, match="reads one text a row and was given 2 columns"):
+        fit_classifier(X, Y, CLASSES, base=base, training=once, eval_inputs=EVAL_X * 2, eval_labels=EVAL_Y)
+
+
+def test_what_a_base_was_trained_on_is_inherited(base: Path, tmp_path: Path) -> None:
+    once = replace(QUICK, max_steps=1)
+    fit_classifier(X, Y, CLASSES, base=base, training=once, output_dir=tmp_path / "first")
+    later = tmp_path / "later"
+    fit_classifier(EVAL_X, EVAL_Y, CLASSES, base=tmp_path / "first", training=once, output_dir=later)
+    assert trained_on(later) == set(text_hashes(X)) | set(text_hashes(EVAL_X))
+    assert trained_on(base) is None
+
+
+def test_hashes_of_texts() -> None:
+    same, other, pair = ("Good, plot", "Other plot"), ("good plot!", "good plo"), (("a b", "a"), ("c", "b c"))
+    assert [a == b for a, b in zip(text_hashes((same,)), text_hashes((other,)), strict=True)] == [True, False]
+    assert len(set(text_hashes(pair))) == 2  # the border between the two texts of a pair counts
+
+
+def test_a_tokenizer_in_python_is_read_too(notes: list[str]) -> None:
+    from transformers import ByT5Tokenizer
+
+    rows = _encoded(ByT5Tokenizer(), (("good", "a longer text"),), 8)
+    assert [len(row["input_ids"]) for row in rows] == [5, 8]
+    assert "1 of 2 texts are longer than 8 tokens; the model sees their beginning only." in notes
 
 
 def test_a_model_of_transformers_without_our_mark_is_read(base: Path, tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from curatekit.embed import embed
 from curatekit.encoders import Encoder, load_encoder
 from curatekit.errors import InputError
+from curatekit.predict.features import fit_features
+from curatekit.predict.probe import fit_probe
 from curatekit.train.model import load_model
 from curatekit.train.probe import fit_probe_classifier
 from tests.tiny import CLASSES, easy_task, tiny_base
@@ -47,6 +50,25 @@ def test_pairs_and_texts_without_a_repeated_word(tiny: Encoder, tmp_path: Path) 
     assert probe.features.vectorizer is None
     probe.save(tmp_path)
     assert np.array_equal(load_model(tmp_path).pred_probs(pairs), probe.pred_probs(pairs))
+
+
+def test_rows_of_one_text_stay_together_when_the_temperature_is_chosen(tiny: Encoder) -> None:
+    texts = tuple(f"{text} {row}" for row, text in enumerate(X[0][:60]))
+    noise = np.random.default_rng(0).integers(0, 2, 60)
+    twice, labels = (texts * 2,), np.tile(noise, 2)
+    probe = fit_probe_classifier(twice, labels, CLASSES, encoder=tiny).probe
+    layers = embed(twice, tiny).layers
+    matrix = fit_features(layers, twice[0]).transform(layers, twice[0])
+    held_out = fit_probe(matrix, labels, 2, groups=np.tile(np.arange(60), 2))
+    assert (probe.C, probe.temperature) == (held_out.C, held_out.temperature)
+    leaking = fit_probe(matrix, labels, 2)
+    assert probe.pred_probs(matrix).max(1).mean() < leaking.pred_probs(matrix).max(1).mean() - 0.1
+
+
+def test_columns_of_text_are_remembered(tiny: Encoder, tmp_path: Path) -> None:
+    fit_probe_classifier((X[0], X[0]), Y, CLASSES, encoder=tiny).save(tmp_path)
+    with pytest.raises(InputError, match="reads pairs of texts and was given 1 column"):
+        load_model(tmp_path).pred_probs(X)
 
 
 def test_another_encoder_under_the_same_name_is_refused(tiny: Encoder, tmp_path: Path) -> None:

@@ -112,20 +112,20 @@ def command(
 
     Example: curate finetune train.csv --add chosen.csv --label sentiment --eval heldout.csv -o model
     """  # fmt: skip
-    with session(output) as run:
+    with session(output, folder=True) as run:
         from curatekit.evaluate.classification import classification
         from curatekit.files import write_json
         from curatekit.run import plain
         from curatekit.train.rows import evaluation_rows, training_rows
 
         _check(click.get_current_context(), base)
-        dataset = read(run, train, data_options, output)
-        by_name = data_options._replace(text=dataset.columns.text, label=dataset.columns.label, id=None)
-        selections = [read(run, file, by_name, output) for file in add]
-        rows = training_rows(dataset, selections)
+        dataset = read(run, train, data_options)
+        selections = [read(run, file, data_options) for file in add]
+        normalise = data_options.normalise_labels
+        rows = training_rows(dataset, selections, normalise_labels=normalise)
         measured = None
         if evaluation is not None:
-            measured = evaluation_rows(read(run, evaluation, by_name, output), rows)
+            measured = evaluation_rows(read(run, evaluation, data_options), rows, normalise_labels=normalise)
         if base == PROBE:
             model = _probe(rows, encoder_options, seed, output, overwrite)
         else:

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from curatekit.arrays import Floats, Ints
-from curatekit.encoders import DEFAULT, hardware
+from curatekit.encoders import hardware
 from curatekit.encoders.places import find
 from curatekit.errors import InputError
 from curatekit.files import sha256_file, write_json
+from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
-from curatekit.train.folder import MARK, content_hash, prepare, remove_checkpoints
+from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
+from curatekit.train.trained_on import write_trained_on
 
 _KIND = "classifier"
 _TOKENS_PER_BATCH = 8192
@@ -69,12 +71,14 @@ class Classifier:
     max_length: int
     base: Mapping[str, str]  # name, sha256
     precision: str = "auto"  # "float32", "bfloat16", or the latter where the hardware has it
+    text_columns: int | None = None  # 1, or 2 for pairs; None where the model came without our mark
     history: list[dict[str, Any]] = field(default_factory=list)  # Trainer's log
 
     def pred_probs(self, inputs: Inputs) -> Floats:
         """Return p(class | input), (n, K) float64, row i for input i; bfloat16 moves a probability by about 0.002 at most."""
         import torch
 
+        check_columns(inputs, self.text_columns)
         rows = _encoded(self.tokenizer, inputs, self.max_length)
         lengths = np.array([len(row["input_ids"]) for row in rows])
         order = np.argsort(-lengths, kind="stable")
@@ -106,7 +110,8 @@ class Classifier:
         with _hf.quiet():
             _hf.save(self.model, self.tokenizer, folder)
         about = {"kind": _KIND, "classes": self.classes, "max_length": self.max_length, "precision": self.precision}
-        write_json(folder / MARK, {**about, "base": dict(self.base), "adapter": _hf.is_adapted(self.model)})
+        about |= {"text_columns": self.text_columns, "adapter": _hf.is_adapted(self.model)}
+        write_json(folder / MARK, {**about, "base": dict(self.base)})
 
 
 def fit_classifier(
@@ -114,7 +119,7 @@ def fit_classifier(
     labels: Ints,
     classes: Sequence[str],
     *,
-    base: str | Path = DEFAULT,
+    base: str | Path = DEFAULT_ENCODER,
     training: Training | None = None,
     seed: int = 0,
     eval_inputs: Inputs | None = None,
@@ -136,6 +141,7 @@ def fit_classifier(
     evaluation = None
     if eval_inputs is not None and eval_labels is not None:
         _check(eval_inputs, eval_labels, classes, "evaluation")
+        check_columns(eval_inputs, len(inputs))
         evaluation = content_hash(eval_inputs, eval_labels)
     _check_training(training, evaluated=evaluation is not None)
 
@@ -154,11 +160,11 @@ def fit_classifier(
             "seed": seed,
             **asdict(training),
         }
-        if output_dir is not None and prepare(folder, run, overwrite=overwrite):
+        if output_dir is not None and finished(folder, run, overwrite=overwrite):
             note(f"{folder} already holds this very model; it is not trained again.")
             return load_classifier(folder)
-        classifier = _trained(base_folder, run["base"], training, seed, inputs, labels, tuple(classes), eval_inputs,
-                              eval_labels, folder, keep=output_dir is not None)  # fmt: skip
+        classifier = _trained(base_folder, run, training, seed, inputs, labels, tuple(classes), eval_inputs, eval_labels,
+                              folder, keep=output_dir is not None, overwrite=overwrite)  # fmt: skip
         if output_dir is not None:
             classifier.save(folder)
             if training.save_total_limit is None:
@@ -196,7 +202,8 @@ def load_classifier(folder: Path | str) -> Classifier:
     else:
         classes = tuple(model.config.id2label[code] for code in range(model.config.num_labels))
         max_length = _max_length(tokenizer, model.config, None)
-    return Classifier(model, tokenizer, classes, max_length, base, saved.get("precision", "auto"))
+    precision, text_columns = saved.get("precision", "auto"), saved.get("text_columns")
+    return Classifier(model, tokenizer, classes, max_length, base, precision, text_columns)
 
 
 def check_rows(inputs: Inputs, labels: Ints, classes: Sequence[str]) -> None:
@@ -206,6 +213,15 @@ def check_rows(inputs: Inputs, labels: Ints, classes: Sequence[str]) -> None:
         only = classes[int(labels[0])]
         raise InputError(
             f"All {len(labels)} training rows are labelled {only!r}. A classifier needs two classes or more."
+        )
+
+
+def check_columns(inputs: Inputs, expected: int | None) -> None:
+    """Raise InputError unless `inputs` has as many columns as a model was trained on; None is not known."""
+    if expected is not None and len(inputs) != expected:
+        reads, name = ("one text a row", "one column") if expected == 1 else ("pairs of texts", "both columns")
+        raise InputError(
+            f"The model reads {reads} and was given {len(inputs)} column{'s' * (len(inputs) > 1)}. Name {name} with --text."
         )
 
 
@@ -224,7 +240,7 @@ def weights_hash(folder: Path) -> str:
 
 def _trained(
     base_folder: Path,
-    base: Mapping[str, str],
+    run: Mapping[str, Any],
     training: Training,
     seed: int,
     inputs: Inputs,
@@ -235,15 +251,13 @@ def _trained(
     folder: Path,
     *,
     keep: bool,
+    overwrite: bool,
 ) -> Classifier:
     from curatekit.train import _hf
 
     asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
     precision, reason = hardware.precision(asked, hardware.device("torch"))
     note(f"Fine-tuning in {precision}, since {reason}.")
-    checkpoint = _hf.newest_checkpoint(folder) if keep else None
-    if checkpoint is not None:
-        note(f"Going on from {checkpoint}.")
     with _hf.quiet(), _hf.seeded(seed):
         model, tokenizer = _hf.load_base(base_folder, classes, training.lora_rank)
         max_length = _max_length(tokenizer, model.config, training.max_length)
@@ -251,6 +265,13 @@ def _trained(
         eval_rows = None
         if eval_inputs is not None and training.eval_strategy != "no":
             eval_rows = _encoded(tokenizer, eval_inputs, max_length, eval_labels)
+        checkpoint = None
+        if keep:  # only now, so that a base or a length that is refused leaves the folder as it was
+            begin(folder, run, overwrite=overwrite)
+            write_trained_on(folder, inputs, base_folder)
+            checkpoint = _hf.newest_checkpoint(folder)
+        if checkpoint is not None:
+            note(f"Going on from {checkpoint}.")
         history = _hf.train(
             model,
             tokenizer,
@@ -263,7 +284,7 @@ def _trained(
             log=folder / "log.jsonl",
             resume_from=checkpoint,
         )
-    return Classifier(model.eval(), tokenizer, classes, max_length, base, asked, history)
+    return Classifier(model.eval(), tokenizer, classes, max_length, run["base"], asked, len(inputs), history)
 
 
 def _arguments(
@@ -320,7 +341,10 @@ def _encoded(tokenizer: Any, inputs: Inputs, max_length: int, labels: Ints | Non
         return []
     cut = [[text[: max_length * _CHARS_PER_TOKEN] for text in column] for column in inputs]
     encoded = tokenizer(*cut, truncation=True, max_length=max_length)
-    n_cut = sum(bool(encoding.overflowing) for encoding in encoded.encodings)
+    if encoded.encodings is None:  # a tokenizer in Python, which does not tell
+        n_cut = sum(len(ids) >= max_length for ids in encoded["input_ids"])
+    else:
+        n_cut = sum(bool(encoding.overflowing) for encoding in encoded.encodings)
     if n_cut:
         note(
             f"{n_cut} of {len(cut[0])} texts are longer than {max_length} tokens; the model sees their beginning only."

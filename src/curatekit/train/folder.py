@@ -16,38 +16,53 @@ from curatekit.errors import InputError
 from curatekit.files import write_json
 
 MARK = "curatekit.json"  # written last: a folder that holds it is a finished model
-_RUN = "training.json"  # written first: what is trained here, on what
-_MODEL_FILES = ("*.safetensors", "adapter_config.json", "words.json", "metrics.json", "log.jsonl", "checkpoint-*")
+_RUN = "training.json"  # written first, once the base is loaded: what is trained here, on what
+_MODEL_FILES = ("*.safetensors", "adapter_config.json", "words.json", "trained_on.txt", "metrics.json",
+                "log.jsonl", "checkpoint-*")  # fmt: skip
 
 
-def prepare(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> bool:
-    """Make `folder` ready for `run` and return whether it already holds that very model, finished.
+def finished(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Return whether `folder` already holds the model of `run`, finished; nothing is written.
 
-    An unfinished folder of the same run is left as it is, to go on from. Raises InputError when it holds another run or
-    another's files, unless `overwrite`, which removes the earlier model.
+    Raises InputError when it holds another run, unless `overwrite`, and when it holds files that are not ours.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, and a model is a folder. Choose another name with -o.")
-    folder.mkdir(exist_ok=True)
-    record = folder / _RUN
-    if not overwrite and record.is_file():
-        earlier = json.loads(record.read_text(encoding="utf-8"))
-        differs = [name for name in {**run, **earlier} if run.get(name) != earlier.get(name)]
-        if differs:
-            raise InputError(
-                f"{folder} holds another run, with other {', '.join(differs)}. Choose another folder, or give --overwrite."
-            )
-        return (folder / MARK).is_file()
-    if not overwrite and any(folder.iterdir()):
+    earlier, marked = _recorded(folder), (folder / MARK).is_file()
+    if earlier is None and not marked:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty and holds no model of ours. Choose another folder.")
+        return False
+    if overwrite:
+        return False
+    if earlier is None:
+        raise InputError(f"{folder} holds another model. Choose another folder, or give --overwrite.")
+    if differs := [name for name in {**run, **earlier} if run.get(name) != earlier.get(name)]:
         raise InputError(
-            f"{folder} is not empty and holds no model of ours. Choose another folder, or give --overwrite."
+            f"{folder} holds another run, with other {', '.join(differs)}. Choose another folder, or give --overwrite."
         )
+    return marked
+
+
+def begin(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Make `folder` ready for `run`, which `finished` has allowed: the same run is left to go on from, another is removed."""
+    folder.mkdir(exist_ok=True)
+    if not overwrite and _recorded(folder) is not None:
+        return
     (folder / MARK).unlink(missing_ok=True)
     for pattern in _MODEL_FILES:
         for stale in folder.glob(pattern):
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    write_json(record, run)
-    return False
+    write_json(folder / _RUN, run)
+
+
+def _recorded(folder: Path) -> dict[str, Any] | None:
+    """Return the run that `begin` recorded in `folder`; a training.json of another's is none."""
+    try:
+        run = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return run if isinstance(run, dict) and "kind" in run else None
 
 
 def unfinished(folder: Path) -> bool:

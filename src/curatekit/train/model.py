@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """What `load_model` returns: names of classes, and a probability for each."""
+    """What `load_model` returns: names of classes, columns of text (None: not known), probabilities."""
 
     @property
     def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def text_columns(self) -> int | None: ...
 
     def pred_probs(self, inputs: Inputs) -> Floats: ...
 

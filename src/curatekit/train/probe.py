@@ -16,9 +16,11 @@ from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
 from curatekit.files import atomic, write_json
 from curatekit.predict.features import FeatureMap, fit_features
+from curatekit.predict.folding import bound_together
 from curatekit.predict.probe import Probe, fit_probe
-from curatekit.train.classifier import Inputs, check_rows
-from curatekit.train.folder import MARK, content_hash, prepare
+from curatekit.train.classifier import Inputs, check_columns, check_rows
+from curatekit.train.folder import MARK, begin, content_hash, finished
+from curatekit.train.trained_on import write_trained_on
 
 if TYPE_CHECKING:
     from curatekit.cache import Cache
@@ -36,10 +38,12 @@ class ProbeClassifier:
     features: FeatureMap
     encoder: encoders.Encoder
     classes: tuple[str, ...]
+    text_columns: int  # 1, or 2 for pairs
     cache: Cache | None = None  # where embeddings are kept
 
     def pred_probs(self, inputs: Inputs) -> Floats:
         """Return p(class | input), (n, K) float64, row i for input i."""
+        check_columns(inputs, self.text_columns)
         if not len(inputs[0]):
             return np.zeros((0, len(self.classes)))
         return self.probe.pred_probs(_features(self.features, inputs, self.encoder, self.cache))
@@ -69,7 +73,8 @@ class ProbeClassifier:
         about = {"name": self.encoder.name, "weights_sha256": self.encoder.weights_sha256}
         about |= {"precision": self.encoder.precision, "backend": self.encoder.backend}
         calibrated = {"temperature": self.probe.temperature, "C": self.probe.C}
-        write_json(folder / MARK, {"kind": _KIND, "classes": self.classes, "encoder": about, **calibrated})
+        about_model = {"kind": _KIND, "classes": self.classes, "text_columns": self.text_columns, "encoder": about}
+        write_json(folder / MARK, {**about_model, **calibrated})
 
 
 def fit_probe_classifier(
@@ -90,22 +95,26 @@ def fit_probe_classifier(
     """
     check_rows(inputs, labels, classes)
     encoder = encoder or encoders.load_encoder()
+    run = {
+        "kind": _KIND,
+        "base": encoder.key,
+        "rows": content_hash(inputs, labels),
+        "classes": list(classes),
+        "seed": seed,
+    }
     if output_dir is not None:
-        run = {
-            "kind": _KIND,
-            "base": encoder.key,
-            "rows": content_hash(inputs, labels),
-            "classes": list(classes),
-            "seed": seed,
-        }
-        prepare(Path(output_dir), run, overwrite=overwrite)
+        finished(Path(output_dir), run, overwrite=overwrite)  # refused before the embedding, not after it
     from curatekit.embed import embed
 
     layers, texts = embed(tuple(map(tuple, inputs)), encoder, cache).layers, _joined(inputs)
     features = fit_features(layers, texts, seed=seed)
-    probe = fit_probe(features.transform(layers, texts), labels, len(classes), seed=seed)
-    fitted = ProbeClassifier(probe, features, encoder, tuple(classes), cache)
+    matrix = features.transform(layers, texts)
+    # a text that comes twice must not be held out of the half that it trains: the temperature would be too low
+    probe = fit_probe(matrix, labels, len(classes), seed=seed, groups=bound_together(texts))
+    fitted = ProbeClassifier(probe, features, encoder, tuple(classes), len(inputs), cache)
     if output_dir is not None:
+        begin(Path(output_dir), run, overwrite=overwrite)
+        write_trained_on(Path(output_dir), inputs)
         fitted.save(output_dir)
     return fitted
 
@@ -132,6 +141,7 @@ def load_probe(folder: Path | str, cache: Cache | None = None) -> ProbeClassifie
         FeatureMap(arrays["mean"], arrays["projection"], words, arrays["word_projection"]),
         encoder,
         tuple(about["classes"]),
+        about["text_columns"],
         cache,
     )
 

@@ -33,6 +33,7 @@ def test_one_command_gives_the_whole_table(encoder: Any, paths: dict[str, Path],
     rows = pl.read_csv(output)
     assert rows["model"].to_list() == ["M0", "M1", "M1'", "M2", "M2", "M1", "M1'", "M2", "M2"]
     assert rows["k"].to_list() == [0] + [4] * 4 + [8] * 4
+    assert rows["signal_is_fitted"].to_list() == [model == "M2" for model in rows["model"]]
     assert rows["runs"].to_list() == [1, 2, 2, 1, 1, 2, 2, 1, 1]
     for name in ("failure_rate", "failure_rate_by_label", "accuracy", "macro_f1", "signal", "failure_rate_sd"):
         assert name in rows.columns
@@ -46,6 +47,7 @@ def test_one_command_gives_the_whole_table(encoder: Any, paths: dict[str, Path],
         "failure_rate / M1'",
         "Spearman",
         "slang-praise",
+        "The signal of influence, nearest is measured on the very examples",
     ):
         assert words in ran.stdout
     assert len((tmp_path / "guided.csv.runs.jsonl").read_text().splitlines()) == 1 + 2 * (2 + 2 + 1 + 1)
@@ -58,6 +60,7 @@ def test_one_command_gives_the_whole_table(encoder: Any, paths: dict[str, Path],
         "specs.json",
     }
     assert manifest["metrics"]["trained"] == "probe"
+    assert {one["path"] for one in manifest["outputs"]} == {"guided.csv", "guided.csv.runs.jsonl"}
 
 
 def test_json_holds_every_run_and_a_second_command_takes_them_from_the_file(
@@ -84,15 +87,30 @@ def test_json_holds_every_run_and_a_second_command_takes_them_from_the_file(
     [
         (["-k", 37], "k is 37, and the pool has 36 rows"),
         (["--budgets", "4,many"], "'4,many' is no list of whole numbers such as 200,500"),
+        (["--epochs", "3"], "The probe is not trained in epochs"),
+        (["--heldout", "TRAIN"], "rows of TRAIN stand in TRAIN too, and what was trained on measures nothing"),
         (["--method", "influense"], "Did you mean 'influence'?"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_leaves_nothing(
     encoder: Any, paths: dict[str, Path], tmp_path: Path, more: list[object], message: str
 ) -> None:
+    more = [str(paths["train"]) if word == "TRAIN" else word for word in more]
     ran = run(paths, *more, "-o", tmp_path / "guided.csv")
     assert ran.exit_code == 2
-    assert message in ran.stderr
+    assert message.replace("TRAIN", str(paths["train"])) in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_beside_another_on_the_same_output_is_told_so(
+    encoder: Any, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    from curatekit.guided import _opened
+
+    with _opened(tmp_path / "guided.csv.runs.jsonl"):
+        ran = run(paths, "-k", 4, "-o", tmp_path / "guided.csv")
+        assert ran.exit_code == 11
+        assert f"Another run is writing {tmp_path / 'guided.csv.runs.jsonl'}" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 

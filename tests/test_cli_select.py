@@ -35,6 +35,7 @@ def test_the_chosen_rows_carry_all_columns_and_why(encoder: Any, paths: dict[str
     assert [POOL[number] for number in rows["number"]] == list(zip(rows["text"], rows["label"], strict=True))
     assert rows["number"].n_unique() == 6
     assert set(payload["signal"]) == {"none", "influence", "random", "random-matched"}
+    assert [name for name, fitted in payload["signal_is_fitted"].items() if fitted] == ["influence"]
     assert payload["signal"]["influence"]["failure_rate"] <= payload["signal"]["random"]["failure_rate"]
     assert set(payload["signal"]["none"]) == {"failure_rate", "failure_rate_by_label", "accuracy", "macro_f1"}
     assert [one["id"] for one in payload["specifications"]] == [one["id"] for one in SPECIFICATIONS]
@@ -58,6 +59,8 @@ def test_the_text_shows_signal_and_counts_for_every_method(
     assert ran.exit_code == 0, ran.output
     assert f"4 of {len(POOL)} rows chosen by {method}: " in ran.stdout
     assert "fails before  fails after" in ran.stdout
+    assert ("The signal of nearest is measured on the very examples" in ran.stdout) == (method == "nearest")
+    assert ("it flatters" in ran.stdout) == (method == "nearest")
     assert f"Next: curate finetune {paths['train']} --add {tmp_path / 'chosen.parquet'} -o model" in ran.stdout
     assert len(pl.read_parquet(tmp_path / "chosen.parquet")) == 4
 
@@ -98,6 +101,40 @@ def test_a_label_that_the_training_data_lacks_is_named(paths: dict[str, Path], t
     ran = run(paths, "-k", 4, "-o", tmp_path / "chosen.csv", spec=tmp_path / "s.json")
     assert ran.exit_code == 2
     assert "has the label 'goood', which the training data does not have. Did you mean 'good'?" in ran.stderr
+    assert not (tmp_path / "chosen.csv").exists()
+
+
+def test_rows_that_were_trained_on_or_measure_are_not_chosen_and_said(
+    encoder: Any, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    parts = [pl.read_csv(paths[name])[:rows] for name, rows in (("pool", 30), ("train", 3), ("heldout", 2))]
+    pl.concat(parts).with_columns(pl.col("text").str.to_uppercase()).write_csv(tmp_path / "pool.csv")
+    given = ("--heldout", paths["heldout"], "-o", tmp_path / "chosen.csv")
+    ran = run(paths, "-k", 30, *given, pool=tmp_path / "pool.csv")
+    assert ran.exit_code == 0, ran.output
+    assert f"3 of 35 rows of {tmp_path / 'pool.csv'} stand in {paths['train']} too" in ran.stderr
+    assert f"2 of 32 rows of {tmp_path / 'pool.csv'} stand in {paths['heldout']} too" in ran.stderr
+    assert sorted(pl.read_csv(tmp_path / "chosen.csv")["text"]) == sorted(text.upper() for text, _ in POOL[:30])
+    more = run(paths, "-k", 31, *given, pool=tmp_path / "pool.csv")
+    assert more.exit_code == 2
+    assert "k is 31, and the pool has 30 rows" in more.stderr
+
+
+def test_data_that_measure_or_teach_nothing_are_refused(paths: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("heldout", "pool"):
+        given = {"pool": paths["train"]} if name == "pool" else {}
+        ran = run(paths, "-k", 4, "--heldout", paths["train"], "-o", tmp_path / "chosen.csv", **given)
+        assert ran.exit_code == 2
+        assert f"{paths['train']} stand in {paths['train']} too" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_class_of_a_single_row_is_refused(paths: dict[str, Path], tmp_path: Path) -> None:
+    frame = pl.read_csv(paths["train"])
+    pl.concat([frame, pl.DataFrame({"number": [99], "text": ["Other."], "label": ["rare"]}, schema=frame.schema)]).write_csv(tmp_path / "train.csv")  # fmt: skip
+    ran = run(paths, "-k", 4, "-o", tmp_path / "chosen.csv", train=tmp_path / "train.csv")
+    assert ran.exit_code == 2
+    assert "'rare' (1)" in ran.stderr
     assert not (tmp_path / "chosen.csv").exists()
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from curatekit import guided as module
 from curatekit.dataset import Dataset, from_lists
-from curatekit.errors import InputError
-from curatekit.guided import Guided, Learner, Predicted, Run, guided, signal_and_outcome
+from curatekit.errors import InputError, Locked
+from curatekit.guided import Guided, Learner, Predicted, Run, guided, signal_and_outcome, transformer_learner
 from curatekit.reporting import reporting
 from curatekit.select import choose
 from curatekit.select.prepare import feedback, prepare
-from curatekit.specs import Specification
+from curatekit.specs import Specification, test_cases
 from tests.fake_encoder import FakeEncoder
 from tests.guided_sample import HELDOUT, POOL, SPECIFICATIONS, TRAIN
 from tests.notes import Notes
@@ -111,9 +111,44 @@ def test_pool_rows_that_are_tests_cannot_be_chosen_by_any_method() -> None:
     assert SPECS[0].tests
     notes = Notes()
     refused = pytest.raises(InputError, match=f"k is {len(POOL) + 1}, and the pool has {len(POOL)} rows")
+    taken = [(SPECS[0].tests[0].upper(), "good"), (TRAIN[0][0] + "!", "good"), (HELDOUT[0][0] + "!", "good")]
     with reporting(notes), refused:
-        protocol(pool=dataset([*POOL, (SPECS[0].tests[0].upper(), "good")]), budgets=(len(POOL) + 1,))
-    assert "1 rows of The dataset are tests of the specifications" in " ".join(notes.lines)
+        protocol(pool=dataset([*POOL, *taken]), budgets=(len(POOL) + 1,))
+    assert "1 of 39 rows of The dataset stand among the tests too: no method may choose them." in notes.lines
+    assert "1 of 38 rows of The dataset stand in The dataset too: no method may choose them." in notes.lines
+    assert "1 of 37 rows of The dataset stand in The dataset too: no method may choose them." in notes.lines
+
+
+def test_figures_that_are_in_sample_are_said() -> None:
+    notes = Notes()
+    seen = replace(SPECS[0], tests=(TRAIN[0][0].upper(), "Another."))
+    refused = pytest.raises(InputError, match="k is 0")
+    with reporting(notes), refused:
+        guided(
+            dataset(TRAIN), dataset([*HELDOUT, (TRAIN[1][0].upper(), "good")]), dataset(POOL), (seen, SPECS[1]),
+            FakeEncoder(), budgets=(0,), seeds=(0,),
+        )  # type: ignore[arg-type]  # fmt: skip
+    tests = 2 + len(SPECS[1].tests or ())
+    assert any(f"1 of {tests} tests stand in The dataset too" in line for line in notes.lines)
+    assert any(f"1 of {len(HELDOUT) + 1} rows of The dataset stand in The dataset too" in line for line in notes.lines)
+    with pytest.raises(InputError, match="All 30 rows of The dataset stand in The dataset too"):
+        guided(dataset(TRAIN), dataset(TRAIN), dataset(POOL), SPECS, FakeEncoder(), budgets=(1,), seeds=(0,))  # type: ignore[arg-type]
+
+
+def test_the_signal_of_guided_methods_alone_is_fitted(measured: Guided) -> None:
+    assert {row.model for row in measured.table if row.signal_is_fitted} == {"M2"}
+    assert {row.model for row in measured.table if not row.signal_is_fitted} == {"M0", "M1", "M1'"}
+
+
+def test_a_budget_given_twice_is_run_once() -> None:
+    once, twice = protocol(budgets=(4,), seeds=(0,)), protocol(budgets=(4, 4), seeds=(0, 0))
+    assert once.runs == twice.runs
+    assert [row.runs for row in twice.table] == [1, 1, 1, 1]
+
+
+def test_specifications_without_tests_guide_and_are_not_measured() -> None:
+    found = protocol(specifications=(SPECS[0], replace(SPECS[1], tests=())), budgets=(4,), seeds=(0,))
+    assert list(found.runs[0].per_specification) == [SPECS[0].id]
 
 
 def test_near_duplicates_of_examples_among_the_tests_are_said() -> None:
@@ -129,6 +164,7 @@ class Counted:
 
     def __init__(self, stop_after: int = 10**6) -> None:
         self.calls: list[tuple[int, int]] = []
+        self.key = "counted"
         self.stop_after = stop_after
 
     def __call__(self, prepared: Any, heldout: Dataset, tests: Any, *rest: Any) -> Learner:
@@ -138,7 +174,7 @@ class Counted:
             self.calls.append((len(rows), seed))
             return Predicted(np.full(len(tests.texts), (len(rows) + seed) % 2), np.full(len(heldout), 0))
 
-        return Learner("counted", True, learn)
+        return Learner(self.key, True, learn)
 
 
 def test_an_interrupted_protocol_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,6 +197,53 @@ def test_an_interrupted_protocol_goes_on_where_it_stopped(tmp_path: Path, monkey
     assert len(third.calls) == len(whole.calls)  # other tests: nothing stored may be taken
 
 
+def test_runs_of_other_code_or_of_another_model_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, how = tmp_path / "runs.jsonl", {"budgets": (4,), "seeds": (0,)}
+    first, second, third = Counted(), Counted(), Counted()
+    monkeypatch.setattr(module, "probe_learner", first)
+    protocol(store=store, **how)
+    for package in ("select", "train", "predict"):
+        monkeypatch.setattr(module, "code_of", lambda name, changed=package: f"{name}{name == changed}")
+        monkeypatch.setattr(module, "probe_learner", learner := Counted())
+        protocol(store=store, **how)
+        assert len(learner.calls) == len(first.calls)
+    for learner in (second, third):
+        learner.key = "retrained"
+        monkeypatch.setattr(module, "probe_learner", learner)
+        protocol(store=store, **how)
+    assert len(second.calls) == len(first.calls)
+    assert third.calls == []
+
+
+def test_a_model_that_was_trained_anew_in_its_folder_is_another(tmp_path: Path) -> None:
+    def key() -> str:
+        train = dataset(TRAIN)
+        cases = test_cases(SPECS, train.classes)
+        return transformer_learner(str(tmp_path), train, dataset(POOL), dataset(HELDOUT), cases).key
+
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before = key()
+    assert key() == before
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert key() != before
+
+
+def test_two_runs_at_once_cannot_write_over_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "runs.jsonl"
+
+    class Second(Counted):
+        def __call__(self, *given: Any) -> Learner:
+            with pytest.raises(Locked, match=r"Another run is writing .*runs\.jsonl"), module._opened(store):
+                raise AssertionError("opened twice")
+            return super().__call__(*given)
+
+    monkeypatch.setattr(module, "probe_learner", Second())
+    protocol(store=store, budgets=(4,), seeds=(0,))
+    protocol(store=store, budgets=(4,), seeds=(0,))
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.jsonl"]
+
+
 def test_a_file_that_holds_no_runs_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "runs.jsonl").write_text("not ours")
     with pytest.raises(InputError, match="is not a file of finished runs"):
@@ -168,7 +251,8 @@ def test_a_file_that_holds_no_runs_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "runs.jsonl").read_text() == "not ours"
 
 
-def test_the_transformer_learns_from_train_and_chosen_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_transformer_learns_from_train_and_chosen_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text("{}")
     seen: list[dict[str, Any]] = []
 
     class Classifier:
@@ -180,10 +264,10 @@ def test_the_transformer_learns_from_train_and_chosen_rows(monkeypatch: pytest.M
         return Classifier()
 
     monkeypatch.setattr("curatekit.train.classifier.fit_classifier", fit)
-    found = protocol(model="some/base", budgets=(4,), seeds=(7,))
+    found = protocol(model=str(tmp_path), budgets=(4,), seeds=(7,))
     assert [len(one["inputs"][0]) for one in seen] == [30, 34, 34, 34]
     assert {one["seed"] for one in seen} == {7}
-    assert {one["base"] for one in seen} == {"some/base"}
+    assert {one["base"] for one in seen} == {str(tmp_path)}
     texts, labels = seen[1]["inputs"][0], seen[1]["labels"]
     known = dict(TRAIN + POOL)
     assert [known[text] for text in texts] == [("bad", "good")[label] for label in labels]

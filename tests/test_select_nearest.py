@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curatekit.errors import InputError
-from curatekit.select.nearest import nearest
+from curatekit.select.nearest import _Queue, nearest
 
 
 def unit(rng: np.random.Generator, n: int, d: int = 8) -> np.ndarray:
@@ -73,3 +73,30 @@ def test_a_pool_without_enough_rows_of_the_labels_is_refused() -> None:
             ("x", "y"),
             5,
         )
+
+
+def test_a_specification_without_rows_left_passes_its_turn() -> None:
+    rng = np.random.default_rng(0)
+    pool, examples, of = unit(rng, 20), unit(rng, 2), np.array([0, 1])
+    for rows_of_the_first in (0, 1):  # none at all, and all taken after the first turn
+        labels = (np.arange(20) >= rows_of_the_first).astype(int)
+        found = nearest(pool, labels, examples, of, of, ("a", "b"), ("x", "y"), 5)
+        assert (found.specification == "a").sum() == rows_of_the_first
+        assert sorted(found.rows.tolist()) == twin(pool, labels, examples, of, [0, 1], 5)
+
+
+def test_diversity_counts_the_rows_taken_before_the_candidates_were_filled_up() -> None:
+    rng = np.random.default_rng(0)
+    pool = unit(rng, 30)
+    queue, free = _Queue(pool, np.arange(30), unit(rng, 2), 1), np.ones(30, bool)
+    queue._fill(3)
+    first = queue.take(free)
+    assert first is not None
+    free[queue.rows] = False  # others take the rest of the candidates
+    second = queue.take(free)
+    assert second is not None
+    left = np.flatnonzero(free)
+    relevance = (pool[left] @ queue.examples.T).max(axis=1)
+    repeated = np.maximum(pool[left] @ pool[first.row], 0)
+    assert second.row == left[(relevance - repeated).argmax()]
+    assert second.row != left[relevance.argmax()]  # what would be taken without that memory

@@ -10,7 +10,7 @@ from curatekit.errors import InputError
 from curatekit.predict.probe import fit_probe
 from curatekit.reporting import reporting
 from curatekit.select import prepare as module
-from curatekit.select.prepare import NOTHING, feedback, prepare, say_badly_served
+from curatekit.select.prepare import NOTHING, feedback, not_elsewhere, prepare, require_unseen, say_badly_served
 from curatekit.specs import Specification
 from tests.fake_encoder import FakeEncoder
 from tests.guided_sample import POOL, TRAIN
@@ -58,6 +58,45 @@ def test_features_are_fitted_on_a_sample_of_many_rows(monkeypatch: pytest.Monkey
     assert len(made.material.pool_features) == len(POOL)
 
 
+def test_rows_of_the_same_text_share_an_inner_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray | None] = []
+    whole = module.fit_probe
+
+    def watched(*given: object, **how: object) -> object:
+        seen.append(how.get("groups"))  # type: ignore[arg-type]
+        return whole(*given, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "fit_probe", watched)
+    twice = from_lists([text for text, _ in TRAIN] * 2, [label for _, label in TRAIN] * 2)
+    prepare(twice, UNUSED, SPECS, FakeEncoder())  # type: ignore[arg-type]
+    assert seen[0] is not None  # where C is chosen
+    assert seen[0].tolist() == [*range(len(TRAIN))] * 2
+
+
+def test_rows_that_stand_elsewhere_leave_the_pool_and_are_said() -> None:
+    notes = Notes()
+    pool = from_lists(["One!", "Two", "Three"], ["x", "x", "y"])
+    with reporting(notes):
+        left = not_elsewhere(pool, "in train.csv", ("one", "four"))
+        assert not_elsewhere(left, "in heldout.csv", ("four",)) is left
+    assert left.texts == ("Two", "Three")
+    assert notes.lines == ["1 of 3 rows of The dataset stand in train.csv too: no method may choose them."]
+    with pytest.raises(InputError, match=r"All rows of The dataset stand in train\.csv too"):
+        not_elsewhere(left, "in train.csv", ("two", "three"))
+
+
+def test_heldout_rows_that_were_trained_on_are_said_or_refused() -> None:
+    train = from_lists(["One", "Two"], ["x", "y"])
+    notes = Notes()
+    with reporting(notes):
+        require_unseen(from_lists(["Three", "Four"], ["x", "y"]), train)
+        assert notes.lines == []
+        require_unseen(from_lists(["one.", "Three"], ["x", "y"]), train)
+    assert "1 of 2 rows of The dataset stand in The dataset too" in notes.lines[0]
+    with pytest.raises(InputError, match="All 2 rows of The dataset stand in"):
+        require_unseen(from_lists(["one.", "TWO"], ["x", "y"]), train)
+
+
 def test_the_signal_is_the_failure_of_a_probe_trained_on_the_rows_too() -> None:
     material = prepare(TRAINING, UNUSED, SPECS, FakeEncoder()).material  # type: ignore[arg-type]
     rows = np.array([30, 3, 5])
@@ -94,3 +133,7 @@ def test_pairs_and_unlabelled_rows_are_refused() -> None:
         prepare(TRAINING, from_lists(["a", "b"], ["good", None]), SPECS, FakeEncoder())  # type: ignore[arg-type]
     with pytest.raises(InputError, match="too few classes"):
         prepare(from_lists(["a", "b"], ["good", "good"]), UNUSED, SPECS[:1], FakeEncoder())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"classes with fewer than 2 .*'rare' \(1\)"):
+        prepare(
+            from_lists(["a", "b", "c", "d", "e"], ["good", "good", "bad", "bad", "rare"]), UNUSED, SPECS, FakeEncoder()
+        )  # type: ignore[arg-type]

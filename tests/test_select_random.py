@@ -11,7 +11,7 @@ import pytest
 from curatekit import registry
 from curatekit.errors import InputError
 from curatekit.reporting import reporting
-from curatekit.select import Material, choose, is_seeded, label_averaging, shares
+from curatekit.select import Material, choose, is_fitted, is_seeded, label_averaging, shares
 from curatekit.select.random import random
 from curatekit.select.random_matched import random_matched
 from tests.notes import Notes
@@ -114,6 +114,10 @@ def test_no_method_can_ask_for_tests(method: str) -> None:
 
 def test_only_the_baselines_are_seeded() -> None:
     assert [name for name in registry.names("select") if is_seeded(name)] == ["random", "random-matched"]
+
+
+def test_only_methods_that_read_the_examples_themselves_are_fitted_to_them() -> None:
+    assert [name for name in registry.names("select") if is_fitted(name)] == ["nearest", "influence"]
 
 
 def test_k_and_method_are_checked() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from curatekit.errors import InputError
 from curatekit.reporting import reporting
-from curatekit.specs import example_cases, folded, read_specifications, specification_files, test_cases
+from curatekit.specs import example_cases, folded, read_specifications, specification_files, stand_among, test_cases
 from tests.notes import Notes
 
 YAML = """
@@ -97,6 +97,14 @@ def test_without_tests_no_file_that_only_tests_name_is_opened(tmp_path: Path) ->
         ([entry(tests=["ｏｎｅ"])], "is the example 'One.'"),
         ([entry(), entry(id="b", examples=["Three."], tests=["One."])], "of 'b' is the example 'One.' of 'a'"),
         (["a"], "is not a mapping"),
+        (
+            [entry(examples={"file": "f.csv", "where": {"role": ["spec", "x"]}})],
+            "`where` maps each column to one value",
+        ),
+        ([entry(examples={"file": "f.csv", "text": ["a"]})], "`text` names one column"),
+        ([entry(examples={"file": ["f.csv"]})], "a reference needs a file"),
+        ([{**entry(), "tests": []}], "has no tests, so nothing can be measured"),
+        ([{"id": "a", "label": "x", "examples": ["One."]}], "has no tests, so nothing can be measured"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused_in_one_sentence(
@@ -141,6 +149,30 @@ def test_a_reference_names_what_is_missing(tmp_path: Path) -> None:
         assert message in str(raised.value)
     with pytest.raises(InputError, match=r"does not exist\. Did you mean 'cases.csv'"):
         read_specifications(spec(tmp_path, entry(examples={"file": "case.csv"})))
+
+
+def test_a_reference_without_conditions_takes_every_row(tmp_path: Path) -> None:
+    pl.DataFrame({"text": ["One", "Two"], "parts": [["a"], ["b"]]}).write_parquet(tmp_path / "cases.parquet")
+    (found,) = read_specifications(spec(tmp_path, entry(examples={"file": "cases.parquet"})))
+    assert found.examples == ("One", "Two")
+    with pytest.raises(InputError, match=r"column 'parts' of .* holds List"):
+        read_specifications(spec(tmp_path, entry(examples={"file": "cases.parquet", "text": "parts"})))
+
+
+def test_specifications_without_tests_are_said_and_the_others_measured(tmp_path: Path) -> None:
+    path = spec(tmp_path, entry(), {"id": "b", "label": "y", "examples": ["Three."]})
+    notes = Notes()
+    with reporting(notes):
+        found = read_specifications(path, tests=True)
+        assert [one.tests for one in read_specifications(path)] == [None, None]
+    assert [one.tests for one in found] == [("Two.",), ()]
+    assert len(notes.lines) == 1
+    assert "1 of 2 specifications have no tests, and are not measured: 'b'" in notes.lines[0]
+
+
+def test_texts_stand_among_others_but_for_case_spaces_and_punctuation() -> None:
+    assert stand_among(["A b.", "c", ":-)"], ["AB", "d", ":-( "]).tolist() == [True, False, False]
+    assert stand_among([], ["a"]).tolist() == []
 
 
 def test_a_test_that_is_an_example_of_another_specification_but_for_spaces_is_set_aside_and_said(

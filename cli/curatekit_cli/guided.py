@@ -20,6 +20,7 @@ from curatekit_cli._options import (
 )
 from curatekit_cli._print import result, table
 from curatekit_cli._session import read, session, settings
+from curatekit_cli.select import fitted_line
 
 if TYPE_CHECKING:
     from curatekit.guided import Guided, Row, Spread
@@ -86,9 +87,10 @@ def command(
 
     Example: curate guided --train train.csv --heldout test.csv --pool pool.csv --spec specs.yaml -k 500 -o guided.csv
     """
-    with session(output) as run:
+    with session(output, also=(".json",)) as run:
         from curatekit.cache import Cache, default_root
         from curatekit.encoders import load_encoder
+        from curatekit.errors import InputError
         from curatekit.files import write_json
         from curatekit.guided import guided
         from curatekit.run import plain
@@ -96,16 +98,20 @@ def command(
         from curatekit.train.classifier import Training
         from curatekit.writers import write_table
 
+        epochs_from = click.get_current_context().get_parameter_source("epochs")
+        if model == "probe" and epochs_from is not click.core.ParameterSource.DEFAULT:
+            raise InputError(
+                "The probe is not trained in epochs. Name a transformer with --model, or leave --epochs out."
+            )
         methods = methods or ("influence",)
         for method in methods:
             registry.load("select", method)
         specifications = read_specifications(spec, tests=True)
-        trained, measured_on, unused = (
-            read(run, path, data_options, output.with_name(Path(path).name)) for path in (train, heldout, pool)
-        )
+        trained, measured_on, unused = (read(run, path, data_options) for path in (train, heldout, pool))
         for path in specification_files(spec, tests=True):
             run.input(path)
         chosen_by = settings(encoder_options, seed=seed)
+        store = output.with_name(f"{output.name}.runs.jsonl")
         measured = guided(
             trained,
             measured_on,
@@ -117,7 +123,7 @@ def command(
             methods=methods,
             model=model,
             training=Training(epochs=epochs),
-            store=output.with_name(f"{output.name}.runs.jsonl"),
+            store=store,
             cache=Cache(chosen_by.cache or default_root()),
         )
         payload = {"trained": model, **described(measured)}
@@ -126,6 +132,7 @@ def command(
         else:
             write_table(flat(measured), output)
         run.output(output)
+        run.output(store)
         run.metrics.update(payload)
         largest = max(row.k for row in measured.table)
         following = (
@@ -154,7 +161,7 @@ def flat(measured: Guided) -> Any:
         cells: dict[str, Any] = {"model": row.model, "method": row.method, "k": row.k, "runs": row.runs}
         for name, spread in row.measures.items():
             cells |= {name: spread.mean, f"{name}_sd": None if math.isnan(spread.sd) else spread.sd}
-        cells |= row.ratios
+        cells |= {"signal_is_fitted": row.signal_is_fitted, **row.ratios}
         cells |= {f"failure_rate of {name}": value for name, value in row.per_specification.items()}
         rows.append(cells)
     return pl.from_dicts(rows, infer_schema_length=None)
@@ -174,6 +181,7 @@ def lines(measured: Guided) -> list[str]:
     text = [
         "Failure rate on the specifications' tests; signal: the probe's failure rate on their examples, known before training",
         *table(header, map(cells, measured.table)),
+        *fitted_line([row.method for row in measured.table if row.signal_is_fitted]),
         "",
         *(
             f"{row.model} {row.method}, k = {row.k:,}: "

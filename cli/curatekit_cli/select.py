@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,21 +81,33 @@ def command(
         from curatekit.embed import embed
         from curatekit.encoders import load_encoder
         from curatekit.evaluate.classification import macro_f1
-        from curatekit.select import check_k, choose
-        from curatekit.select.prepare import NOTHING, feedback, prepare, require_single_texts, say_badly_served
+        from curatekit.select import check_k, choose, is_fitted
+        from curatekit.select.prepare import (
+            NOTHING,
+            feedback,
+            not_elsewhere,
+            prepare,
+            require_single_texts,
+            require_unseen,
+            say_badly_served,
+        )
         from curatekit.specs import example_cases, read_specifications, specification_files
         from curatekit.writers import write_table
 
         registry.load("select", method)
         specifications = read_specifications(spec)
-        trained = read(run, train, data_options, output.with_name(Path(train).name))
-        unused = read(run, pool, data_options, output)
+        trained = read(run, train, data_options)
+        unused = read(run, pool, data_options)
         check_k(k, len(unused))
         example_cases(specifications, trained.classes)  # a label that is not there is found before the embedding
-        measured = read(run, heldout, data_options, output.with_name(Path(heldout).name)) if heldout else None
+        measured = read(run, heldout, data_options) if heldout else None
+        require_single_texts(trained, unused, *([measured] if measured else []))
+        unused = not_elsewhere(unused, f"in {trained.name}", trained.texts)
         if measured is not None:
-            require_single_texts(measured)
             measured = measured.with_classes(trained.classes)
+            require_unseen(measured, trained)
+            unused = not_elsewhere(unused, f"in {measured.name}", measured.texts)
+        check_k(k, len(unused))
         for path in specification_files(spec):
             run.input(path)
         chosen_by = settings(encoder_options, seed=seed)
@@ -157,6 +170,7 @@ def command(
             "pool": len(unused),
             "C": material.C,
             "signal": shown,
+            "signal_is_fitted": {name: name != "none" and is_fitted(name) for name in shown},
             "specifications": per_specification,
             "labels": labels,
         }
@@ -195,9 +209,21 @@ def lines(payload: dict[str, Any], train: str, output: Path) -> list[str]:
         "",
         "Before training: how often the refitted probe fails on the specifications' examples",
         *table(header, signals),
+        *fitted_line(name for name, fitted in payload["signal_is_fitted"].items() if fitted),
         "",
         *table(["specification", "label", "rows", "fails before", "fails after"], specifications),
         "",
         f"Written: {output}",
         f"Next: curate finetune {train} --add {output} -o model",
+    ]
+
+
+def fitted_line(methods: Iterable[str]) -> list[str]:
+    """Return the line on how to read the signal of methods that chose by the examples themselves; none where none did."""
+    names = ", ".join(dict.fromkeys(methods))
+    if not names:
+        return []
+    return [
+        f"The signal of {names} is measured on the very examples that these rows were chosen by, so it flatters: expect more "
+        "failures on tests."
     ]

@@ -7,10 +7,13 @@ is stored at once, so that an interrupted protocol goes on where it stopped.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,17 +22,27 @@ import numpy as np
 
 from curatekit import __version__
 from curatekit.arrays import Floats, Ints
+from curatekit.cache import code_of
 from curatekit.dataset import Dataset
 from curatekit.embed import embed
-from curatekit.errors import InputError
+from curatekit.errors import InputError, Locked
 from curatekit.evaluate.classification import macro_f1
 from curatekit.evaluate.failure_rate import failure_rate
 from curatekit.files import write_text
 from curatekit.index import nearest
 from curatekit.reporting import note, step
-from curatekit.select import Selection, check_k, choose, is_seeded
-from curatekit.select.prepare import NOTHING, Prepared, feedback, prepare, refit, require_single_texts
-from curatekit.specs import Cases, Specification, folded, test_cases
+from curatekit.select import Selection, check_k, choose, is_fitted, is_seeded
+from curatekit.select.prepare import (
+    NOTHING,
+    Prepared,
+    feedback,
+    not_elsewhere,
+    prepare,
+    refit,
+    require_single_texts,
+    require_unseen,
+)
+from curatekit.specs import Cases, Specification, stand_among, test_cases
 
 if TYPE_CHECKING:
     from curatekit.cache import Cache
@@ -40,6 +53,7 @@ NONE, RANDOM, MATCHED = "none", "random", "random-matched"
 _MODELS = {NONE: "M0", RANDOM: "M1", MATCHED: "M1'"}
 _NEAR = 0.95  # cosine similarity at which a test is called a near-duplicate of an example
 _FEWEST_RUNS = 5  # for a rank correlation to be worth printing
+_CODE = ("guided", "select", "train", "predict", "evaluate")  # finished runs of other code are not taken for ours
 
 
 class Predicted(NamedTuple):
@@ -52,7 +66,8 @@ class Predicted(NamedTuple):
 class Learner(NamedTuple):
     """How the models are trained: `learn(rows, seed)` trains on the training data and these pool rows, and answers."""
 
-    name: str
+    key: str
+    """All that its answers depend on beside the data and our code."""
     seeded: bool
     """Whether another seed gives another model of the same rows."""
     learn: Callable[[Ints, int], Predicted]
@@ -101,6 +116,8 @@ class Row(NamedTuple):
     per_specification: dict[str, float]
     ratios: dict[str, float]
     """Of a guided method: its mean failure rates over those of M1 and of M1' at the same k."""
+    signal_is_fitted: bool
+    """Whether the rows were chosen by the very examples that the signal is measured on, so that it flatters them."""
 
 
 class Correlation(NamedTuple):
@@ -136,37 +153,43 @@ def guided(
 
     specifications: with their tests, which only the measuring sees. model: "probe", or the base of a transformer to fine-tune
     with `training`. store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
-    depend on a seed is run for the first one alone. Raises InputError as `prepare` does, and for a budget beyond the pool.
+    depend on a seed is run for the first one alone. No method may choose rows that are tests, training or held-out rows. Raises
+    InputError as `prepare` does and for a budget beyond the pool, Locked when another process has the store.
     """
     require_single_texts(train, heldout, pool)
     tests = test_cases(specifications, train.classes)
     if not tests.texts:
         raise InputError("The specifications hold no tests, so nothing can be measured. Give them tests.")
-    pool = _without_tests(pool, tests)
+    require_unseen(heldout, train)
+    _say_seen_tests(tests, train)
+    pool = not_elsewhere(pool, "among the tests", tests.texts)
+    for part in (train, heldout):
+        pool = not_elsewhere(pool, f"in {part.name}", part.texts)
+    budgets, seeds = list(dict.fromkeys(budgets)), list(dict.fromkeys(seeds))
     for k in budgets:
         check_k(k, len(pool))
     heldout, pool = heldout.with_classes(train.classes), pool.with_classes(train.classes)
     if (heldout.labels < 0).any():
         raise InputError(f"{heldout.name} has rows without label, which measure nothing. Drop them, or label them.")
-    prepared = prepare(train, pool, specifications, encoder, cache)
-    _say_near_duplicates(prepared, tests, encoder, cache)
-    if model == "probe":
-        learner = probe_learner(prepared, heldout, tests, encoder, cache)
-    else:
-        learner = transformer_learner(model, train, pool, heldout, tests, training)
-    key = _key(train, heldout, pool, specifications, encoder.key, learner.name)
-    plan = list(_plan(learner, methods, budgets, seeds))
-    measure = _measure(prepared, learner, heldout, tests)
-    stored = _Store(store)
     runs = []
-    with step("runs", len(plan), "runs") as advance:
-        for method, k, seed in plan:
-            run = stored.get(f"{key}/{method}/{k}/{seed}")
-            if run is None:
-                run = measure(method, k, seed)
-                stored.put(f"{key}/{method}/{k}/{seed}", run)
-            runs.append(run)
-            advance(1)
+    with _opened(store) as stored:
+        prepared = prepare(train, pool, specifications, encoder, cache)
+        _say_near_duplicates(prepared, tests, encoder, cache)
+        if model == "probe":
+            learner = probe_learner(prepared, heldout, tests, encoder, cache)
+        else:
+            learner = transformer_learner(model, train, pool, heldout, tests, training)
+        key = _key(train, heldout, pool, specifications, encoder.key, learner.key)
+        plan = list(_plan(learner, methods, budgets, seeds))
+        measure = _measure(prepared, learner, heldout, tests)
+        with step("runs", len(plan), "runs") as advance:
+            for method, k, seed in plan:
+                run = stored.get(f"{key}/{method}/{k}/{seed}")
+                if run is None:
+                    run = measure(method, k, seed)
+                    stored.put(f"{key}/{method}/{k}/{seed}", run)
+                runs.append(run)
+                advance(1)
     return Guided(tuple(runs), tuple(_table(runs)), signal_and_outcome(runs))
 
 
@@ -190,7 +213,7 @@ def transformer_learner(
     base: str, train: Dataset, pool: Dataset, heldout: Dataset, tests: Cases, training: Training | None = None
 ) -> Learner:
     """Return the learner that fine-tunes the transformer `base`."""
-    from curatekit.train.classifier import Training, fit_classifier
+    from curatekit.train.classifier import Training, find_base, fit_classifier, weights_hash
 
     training = training or Training()
 
@@ -201,7 +224,8 @@ def transformer_learner(
         answered = (classifier.pred_probs((asked,)).argmax(axis=1) for asked in (tests.texts, heldout.texts))
         return Predicted(*answered)
 
-    return Learner(f"{base} {json.dumps(asdict(training), sort_keys=True)}", True, learn)
+    weights = weights_hash(find_base(base))  # a model that was trained anew in its folder is another one
+    return Learner(f"{weights} {json.dumps(asdict(training), sort_keys=True)}", True, learn)
 
 
 def signal_and_outcome(runs: Sequence[Run]) -> Correlation | None:
@@ -280,16 +304,17 @@ def _table(runs: Sequence[Run]) -> Iterator[Row]:
                     ratios[f"{measure} / {name}"] = measures[measure].mean / below if below else float("nan")
         specifications = group[0].per_specification
         means = {name: float(np.mean([run.per_specification[name] for run in group])) for name in specifications}
-        yield Row(group[0].model, method, k, len(group), measures, means, ratios)
+        fitted = method != NONE and is_fitted(method)
+        yield Row(group[0].model, method, k, len(group), measures, means, ratios, fitted)
 
 
-def _without_tests(pool: Dataset, tests: Cases) -> Dataset:
-    """Return the pool without the rows that are tests, for all methods alike; says how many."""
-    asked = set(map(folded, tests.texts))
-    kept = np.array([row for row, text in enumerate(pool.texts) if folded(text) not in asked], np.int64)
-    if len(kept) < len(pool):
-        note(f"{len(pool) - len(kept)} rows of {pool.name} are tests of the specifications: no method may choose them.")
-    return pool.take(kept)
+def _say_seen_tests(tests: Cases, train: Dataset) -> None:
+    seen = int(stand_among(tests.texts, train.texts).sum())
+    if seen:
+        note(
+            f"{seen} of {len(tests.texts)} tests stand in {train.name} too: on these, every model, M0 too, is measured on what it "
+            "was trained on."
+        )
 
 
 def _say_near_duplicates(prepared: Prepared, tests: Cases, encoder: Encoder, cache: Cache | None) -> None:
@@ -311,9 +336,31 @@ def _key(
     content = [
         *([part.texts, part.labels.tolist(), part.classes] for part in (train, heldout, pool)),
         [asdict(specification) for specification in specifications],
-        [encoder, learner, __version__],
+        [encoder, learner, __version__, *map(code_of, _CODE)],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[_Store]:
+    """Yield the store, which no other process may open meanwhile: each would write over the other's runs."""
+    if path is None:
+        yield _Store(None)
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(descriptor).st_nlink:  # its holder removed it before we had it
+            raise BlockingIOError
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Locked(f"Another run is writing {path}. Wait until it ends, or choose another output with -o.") from None
+    try:
+        yield _Store(path)
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 class _Store:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from curatekit.arrays import Ints
+from curatekit.arrays import Bools, Ints
 from curatekit.errors import InputError, nearest_name
 from curatekit.reporting import note
 
@@ -52,7 +52,8 @@ def read_specifications(path: str | Path, tests: bool = False) -> tuple[Specific
     texts or {file, where: {column: value, ...}, text: column}, the file's path relative to the specification file. Every
     scalar is a string as written. Without `tests`, no file that only the tests name is opened. Raises InputError on unknown keys,
     missing fields, ids given twice, no example, and a test that is an example too: exactly, or of the same specification
-    but for case, spaces and punctuation. Of another specification but for those: the test is set aside, and it is said.
+    but for case, spaces and punctuation. Of another specification but for those: the test is set aside, and it is said. With
+    `tests`, specifications without any are said (their tests are an empty tuple), and a file without any is refused.
     """
     path = Path(path)
     tables: dict[Path, pl.DataFrame] = {}
@@ -62,11 +63,20 @@ def read_specifications(path: str | Path, tests: bool = False) -> tuple[Specific
             entry.get("statement", ""),
             entry["label"],
             _texts(entry["examples"], f"{path}: examples of {entry['id']!r}", path.parent, tables),
-            _texts(entry.get("tests"), f"{path}: tests of {entry['id']!r}", path.parent, tables) if tests else None,
+            _tests(entry, path, tables) if tests else None,
         )
         for entry in _entries(path)
     ]
-    return _without_leaks(found, path) if tests else tuple(found)
+    if not tests:
+        return tuple(found)
+    untested = [repr(specification.id) for specification in found if not specification.tests]
+    if len(untested) == len(found):
+        raise InputError(f"{path} has no tests, so nothing can be measured. Give its specifications tests.")
+    if untested:
+        note(
+            f"{path}: {len(untested)} of {len(found)} specifications have no tests, and are not measured: {', '.join(untested)}."
+        )
+    return _without_leaks(found, path)
 
 
 def specification_files(path: str | Path, tests: bool = False) -> tuple[Path, ...]:
@@ -99,6 +109,12 @@ def folded(text: str) -> str:
     """Return the text without case, spaces and punctuation; a text of nothing else is only stripped."""
     bare = "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())
     return bare or text.strip()
+
+
+def stand_among(texts: Iterable[str], others: Iterable[str]) -> Bools:
+    """Return (n,) whether each of the texts is one of the others, but for case, spaces and punctuation."""
+    known = set(map(folded, others))
+    return np.array([folded(text) in known for text in texts], bool)
 
 
 def _cases(
@@ -157,10 +173,15 @@ def _known_keys(mapping: Mapping[str, Any], known: Sequence[str], where: str) ->
             )
 
 
+def _tests(entry: dict[str, Any], path: Path, tables: dict[Path, pl.DataFrame]) -> tuple[str, ...]:
+    given = entry.get("tests")
+    return _texts(given, f"{path}: tests of {entry['id']!r}", path.parent, tables) if given else ()
+
+
 def _texts(given: Any, where: str, folder: Path, tables: dict[Path, pl.DataFrame]) -> tuple[str, ...]:
     if isinstance(given, dict):
         given = _referenced(given, where, folder, tables)
-    if not isinstance(given, list | tuple) or not all(isinstance(text, str) for text in given):
+    if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
         raise InputError(f"{where}: neither a list of texts nor {{file: ..., where: {{column: value}}}}.")
     if not given or not all(text.strip() for text in given):
         raise InputError(f"{where}: {'an empty text is among them' if given else 'there are none'}. Give texts.")
@@ -172,23 +193,30 @@ def _referenced(reference: dict[str, Any], where: str, folder: Path, tables: dic
     from curatekit.readers import read_frame
 
     _known_keys(reference, _REFERENCE, where)
-    conditions = reference.get("where", {})
-    if not isinstance(reference.get("file"), str) or not isinstance(conditions, dict):
-        raise InputError(f"{where}: a reference needs a file, and `where` maps columns to values.")
+    conditions, column = reference.get("where", {}), reference.get("text", "text")
+    if not isinstance(conditions, dict) or not all(
+        isinstance(value, str) for value in (reference.get("file"), column, *conditions.values())
+    ):
+        raise InputError(
+            f"{where}: a reference needs a file, `text` names one column, and `where` maps each column to one value."
+        )
     path = folder / reference["file"]
     if path not in tables:
         tables[path] = read_frame(path)
     frame = tables[path]
-    column = reference.get("text", "text")
     for name in (column, *conditions):
         if name not in frame.columns:
             raise InputError(
                 f"{where}: {path} has no column {name!r}.{nearest_name(name, frame.columns)} Columns: {', '.join(frame.columns)}."
             )
-    matching = frame.filter([pl.col(name).cast(pl.String) == value for name, value in conditions.items()])
+        if frame.schema[name].is_nested() or frame.schema[name] == pl.Binary:
+            raise InputError(
+                f"{where}: the column {name!r} of {path} holds {frame.schema[name]}, and not one text a row."
+            )
+    matching = frame.filter(*(pl.col(name).cast(pl.String) == value for name, value in conditions.items()))
     if not len(matching):
         asked = ", ".join(f"{name} = {value!r}" for name, value in conditions.items())
-        raise InputError(f"{where}: no row of {path} has {asked}. Check the values.")
+        raise InputError(f"{where}: no row of {path} has {asked or 'a text'}. Check the values.")
     return [text or "" for text in matching[column].cast(pl.String).to_list()]
 
 

@@ -75,6 +75,12 @@ def is_seeded(method: str) -> bool:
     return "seed" in inspect.signature(registry.load("select", method)).parameters
 
 
+def is_fitted(method: str) -> bool:
+    """Return whether the method chooses by the examples themselves, so that a failure rate on them flatters its rows."""
+    asked = inspect.signature(registry.load("select", method)).parameters
+    return "example_features" in asked or "example_embeddings" in asked
+
+
 def label_averaging(labels: Ints) -> Floats:
     """Return weights (n,) of sum 1 by which every label that occurs weighs the same, 1 / (labels · rows of the label)."""
     counts = np.bincount(labels)

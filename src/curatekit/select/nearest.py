@@ -50,9 +50,8 @@ def nearest(
     free = np.ones(len(pool_labels), bool)
     taken: list[tuple[int, int, float]] = []
     while len(taken) < k:
-        for s, queue in enumerate(queues[: k - len(taken)]):
-            found = queue.take(free)
-            if found is not None:
+        for s, queue in enumerate(queues):
+            if len(taken) < k and (found := queue.take(free)) is not None:
                 free[found.row] = False
                 taken.append((found.row, s, found.similarity))
     rows, chooser, similarity = (np.array(column) for column in zip(*taken, strict=True))
@@ -74,16 +73,22 @@ class _Queue:
 
     def __init__(self, embeddings: Floats, rows: Ints, examples: Floats, quota: int) -> None:
         self.embeddings, self.all_rows, self.examples = embeddings, rows, examples
+        self.taken: list[int] = []
         self._fill(10 * quota + 100)
 
     def _fill(self, size: int) -> None:
         depth = min(size, len(self.all_rows))
+        if not depth:
+            self.rows = self.all_rows
+            return
         found = index.nearest(self.examples, depth, self.embeddings[self.all_rows])
         nearest = np.full(len(self.all_rows), -np.inf)
         np.maximum.at(nearest, found.rows.ravel(), found.similarity.ravel())
         best = np.argsort(-nearest, kind="stable")[:depth]
         self.rows, self.similarity = self.all_rows[best], nearest[best]
         self.repeated = np.zeros(depth)
+        for row in self.taken:
+            self._repeats(row)
 
     def take(self, free: Bools) -> _Found | None:
         """Return the best free candidate, or None when the pool has no free row of this label."""
@@ -95,5 +100,9 @@ class _Queue:
             open_ = free[self.rows]
         score = np.where(open_, _RELEVANCE * self.similarity - (1 - _RELEVANCE) * self.repeated, -np.inf)
         best = int(score.argmax())
-        np.maximum(self.repeated, self.embeddings[self.rows] @ self.embeddings[self.rows[best]], out=self.repeated)
+        self.taken.append(int(self.rows[best]))
+        self._repeats(self.taken[-1])
         return _Found(int(self.rows[best]), float(self.similarity[best]))
+
+    def _repeats(self, row: int) -> None:
+        np.maximum(self.repeated, self.embeddings[self.rows] @ self.embeddings[row], out=self.repeated)

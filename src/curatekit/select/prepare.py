@@ -13,10 +13,11 @@ from curatekit.dataset import Dataset
 from curatekit.embed import embed
 from curatekit.errors import InputError
 from curatekit.predict.features import FeatureMap, fit_features
+from curatekit.predict.folding import bound_together
 from curatekit.predict.probe import Probe, fit_probe
 from curatekit.reporting import note
 from curatekit.select import Material, label_averaging
-from curatekit.specs import Specification, example_cases
+from curatekit.specs import Specification, example_cases, stand_among
 
 if TYPE_CHECKING:
     from curatekit.cache import Cache
@@ -59,11 +60,11 @@ def prepare(
     """Return what the selection methods work on; the pool's labels are coded into the classes of the training data.
 
     The feature map is fitted on the texts of the training rows and of the pool, whose labels it does not read; C is chosen by
-    cross-validation within the training rows. Raises InputError for texts that are pairs, a label of the pool or of
-    a specification that the training data lacks, and a pool row without label.
+    cross-validation within the training rows. Raises InputError for texts that are pairs, a class of a single training row, a
+    label of the pool or of a specification that the training data lacks, and a pool row without label.
     """
     require_single_texts(train, pool)
-    train.require_classes(2)
+    train.require_classes(2).require_rows_per_class(2)
     pool = pool.with_classes(train.classes)
     if (pool.labels < 0).any():
         raise InputError(
@@ -79,7 +80,8 @@ def prepare(
         layers, texts = layers[rows], tuple(texts[row] for row in rows)
     features = fit_features(layers, texts, seed=seed)
     train_features = features.transform(trained.layers, train.texts)
-    probe = fit_probe(train_features, train.labels, len(train.classes), seed=seed)
+    groups = bound_together(train.texts)  # a text that stands twice must not be on both sides of an inner fold
+    probe = fit_probe(train_features, train.labels, len(train.classes), seed=seed, groups=groups)
     material = Material(
         train_features=train_features,
         train_labels=train.labels,
@@ -127,6 +129,34 @@ def say_badly_served(names: Sequence[str] | Strings, before: Floats, after: Floa
             note(
                 f"The pool serves {len(bad)} of {len(names)} specifications badly: {words.format(', '.join(bad[:10]) + more)}"
             )
+
+
+def not_elsewhere(pool: Dataset, where: str, texts: Sequence[str]) -> Dataset:
+    """Return the pool without the rows that, once folded, are among `texts`; says how many, and `where` those stand.
+
+    Raises InputError when no row is left.
+    """
+    kept = np.flatnonzero(~stand_among(pool.texts, texts))
+    if not len(kept):
+        raise InputError(f"All rows of {pool.name} stand {where} too. Give a pool of other rows to choose from.")
+    if len(kept) == len(pool):
+        return pool
+    note(f"{len(pool) - len(kept)} of {len(pool)} rows of {pool.name} stand {where} too: no method may choose them.")
+    return pool.take(kept)
+
+
+def require_unseen(heldout: Dataset, train: Dataset) -> None:
+    """Note how many rows of `heldout` are, once folded, training rows too; raises InputError when all of them are."""
+    seen = int(stand_among(heldout.texts, train.texts).sum())
+    if seen == len(heldout):
+        raise InputError(
+            f"All {seen} rows of {heldout.name} stand in {train.name} too, and what was trained on measures nothing. Hold out others."
+        )
+    if seen:
+        note(
+            f"{seen} of {len(heldout)} rows of {heldout.name} stand in {train.name} too: on these, every model is measured on "
+            "what it was trained on."
+        )
 
 
 def require_single_texts(*datasets: Dataset) -> None:

@@ -131,6 +131,8 @@ def _dataset(
         if source is None:
             raise InputError(f"{issues} has no manifest that names its data. Name it: --data DATA --label COLUMN.")
         data = source["path"]
+        if data == "-":
+            raise InputError(f"The rows of {issues} came from standard input. Name a file that holds them with --data.")
         if is_file(data):
             data = os.path.normpath(issues.parent / data)
             if not os.path.exists(data):

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curatekit.errors import InputError
-from curatekit.predict.crossfit import FLOOR, cross_fit, fit_eval
+from curatekit.predict.crossfit import cross_fit, fit_eval
 from curatekit.predict.folding import bound_together, folds
 from curatekit.predict.null import null_prior
+from curatekit.probabilities import FLOOR
 from curatekit.reporting import reporting
 
 WORDS = ("alpha", "beta", "gamma", "delta", "omega")

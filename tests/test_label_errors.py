@@ -121,6 +121,23 @@ def test_clean_labels_have_no_issue() -> None:
     assert found.summary.confusions == ()
 
 
+def test_a_row_that_cannot_be_scored_is_no_issue(case) -> None:  # type: ignore[no-untyped-def]
+    labels, probs, neighbours, _ = case
+    before = find_label_errors(labels, probs, neighbours)
+    worst = before.issues["id"][:2].to_list()
+    unscorable = np.isin(np.arange(300), [int(row) for row in worst])
+    found = find_label_errors(labels, probs, neighbours, unscorable)
+    last = found.issues.tail(2)
+    assert last["id"].to_list() == worst
+    assert last["is_issue"].to_list() == [False, False]
+    assert last["score"].to_list() == [None, None]
+    assert last["given_label"].to_list() == last["suggested_label"].to_list()
+    assert all(reason.startswith("cannot be scored: the model was fitted without any ") for reason in last["reasons"])
+    assert found.issues["id"].head(298).to_list() == before.issues["id"].tail(298).to_list()
+    assert found.summary.n_issues == before.summary.n_issues - 2
+    assert found.summary.n_argmax == before.summary.n_argmax - 2
+
+
 def test_arrays_that_do_not_fit_are_refused(case) -> None:  # type: ignore[no-untyped-def]
     labels, probs, neighbours, _ = case
     for wrong, says in [
@@ -129,6 +146,7 @@ def test_arrays_that_do_not_fit_are_refused(case) -> None:  # type: ignore[no-un
         ({"classes": ["a"]}, "1 classes"),
         ({"scores": np.zeros(2)}, "2 scores"),
         ({"scores": np.full(300, np.nan)}, "row 0 has no finite score"),
+        ({"unscorable": np.zeros(2, bool)}, "2 unscorable"),
     ]:
         with pytest.raises(InputError, match=says):
             find_label_errors(labels, probs, neighbours, **wrong)

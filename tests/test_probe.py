@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from curatekit.errors import InputError
 from curatekit.predict.features import fit_features
-from curatekit.predict.probe import fit_probe, fit_temperature, log_loss, softmax
+from curatekit.predict.probe import STRENGTHS, fit_probe, fit_temperature, log_loss, softmax
 
 
 def blobs(n: int, n_classes: int, p: int = 8, seed: int = 0, spread: float = 1.5):
@@ -112,3 +112,32 @@ def test_constant_columns_and_texts_without_words_are_harmless() -> None:
     none = fit_features(layers, ("", " ", "\n", "", ""))
     assert none.vectorizer is None
     assert np.isfinite(none.transform(layers, ("new words",) * 5)).all()
+
+
+def test_wide_layers_keep_their_leading_components_without_a_full_decomposition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    spectrum = 1 / np.arange(1, 501)
+    layers = (rng.normal(size=(500, 500)) * spectrum) @ rng.normal(size=(500, 900)) + rng.normal(size=900)
+    standard = (layers - layers.mean(axis=0)) / layers.std(axis=0) / np.sqrt(900)
+    left, values, _ = np.linalg.svd(standard, full_matrices=False)
+    exact = (left[:, :384] * values[:384] ** 2) @ left[:, :384].T
+
+    def never(*args: object, **kwargs: object) -> None:
+        raise AssertionError("n² · width")
+
+    monkeypatch.setattr(np.linalg, "svd", never)
+    texts = ("",) * 500
+    layers = layers.astype(np.float32)
+    rows = fit_features(layers, texts).transform(layers, texts)
+    assert rows.shape == (500, 384)
+    assert np.linalg.norm(rows @ rows.T - exact) < 1e-3 * np.linalg.norm(exact)
+    assert np.array_equal(rows, fit_features(layers, texts).transform(layers, texts))
+
+
+def test_separable_classes_are_regularised_least() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 4
+    features = (np.eye(4)[labels] + 0.05 * rng.normal(size=(400, 4))).astype(np.float32)
+    assert fit_probe(features, labels, 4).C == STRENGTHS[-1] == 100

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from curatekit.arrays import Floats, Ints, Strings
+from curatekit.arrays import Bools, Floats, Ints, Strings
 from curatekit.errors import InputError
-from curatekit.scores.checks import check_pred_probs
+from curatekit.probabilities import check_pred_probs
 from curatekit.scores.combined import combined_probs, directed_confidence
 from curatekit.scores.confident_learning import confident_joint, label_issues, noise_matrix
 from curatekit.scores.knn_agreement import knn_probs
@@ -70,6 +70,7 @@ def find_label_errors(
     labels: Ints,
     pred_probs: Floats,
     neighbours: Neighbours | None = None,
+    unscorable: Bools | None = None,
     *,
     scores: Floats | None = None,
     score: str = "combined",
@@ -83,6 +84,8 @@ def find_label_errors(
     labels      (n,) integers below K
     pred_probs  (n, K) out-of-sample probabilities
     neighbours  (n, k) nearest rows; without them, the probabilities alone decide
+    unscorable  (n,) rows whose class no model that predicted them has seen: they stand last, without score, suggestion
+                or issue
     scores      (n,) of any score; the default is `combined`. `score` and `family` are their names, for the summary
     classes     K names; ids and texts, n of each. The defaults are the numbers, and no text
 
@@ -103,9 +106,11 @@ def find_label_errors(
     _check_length("scores", doubt, n)
     if not np.isfinite(doubt).all():
         raise InputError(f"row {int(np.isfinite(doubt).argmin())} has no finite score. Choose another score.")
-    suggested = probs.argmax(axis=1)
-    order = np.argsort(doubt, kind="stable")
-    n_confident = int(label_issues(labels, probs).sum())
+    unscorable = np.zeros(n, dtype=bool) if unscorable is None else unscorable
+    _check_length("unscorable", unscorable, n)
+    suggested = np.where(unscorable, labels, probs.argmax(axis=1))
+    order = np.lexsort((doubt, unscorable))
+    n_confident = int((label_issues(labels, probs) & ~unscorable).sum())
     is_issue = np.zeros(n, dtype=bool)
     is_issue[order[:n_confident]] = True
     is_issue &= suggested != labels
@@ -116,9 +121,9 @@ def find_label_errors(
             "text": _strings("texts", texts, n) if texts is not None else pl.Series([None] * n, dtype=pl.String),
             "given_label": pl.Series(names[labels], dtype=pl.String),
             "suggested_label": pl.Series(names[suggested], dtype=pl.String),
-            "score": np.round(doubt, 6),
+            "score": pl.Series(np.round(doubt, 6)).set(pl.Series(unscorable), None),
             "is_issue": is_issue,
-            "reasons": _reasons(labels, suggested, pred_probs, neighbours, names),
+            "reasons": _reasons(labels, suggested, pred_probs, neighbours, unscorable, names),
             "self_confidence": np.round(given_probs(labels, pred_probs), 6),
             "knn_agreement": pl.Series([None] * n, dtype=pl.Float64) if agreement is None else np.round(agreement, 6),
             "suggested_probability": np.round(probs[np.arange(n), suggested], 6),
@@ -143,14 +148,23 @@ def find_label_errors(
 
 
 def _reasons(
-    labels: Ints, suggested: Ints, pred_probs: Floats, neighbours: Neighbours | None, names: Strings
+    labels: Ints,
+    suggested: Ints,
+    pred_probs: Floats,
+    neighbours: Neighbours | None,
+    unscorable: Bools,
+    names: Strings,
 ) -> list[str]:
     """Return what speaks for and against each given label, in words."""
     rows = np.arange(len(labels))
     own, other = pred_probs[rows, labels].tolist(), pred_probs[rows, suggested].tolist()
     words = [
-        f"p({names[g]}) = {p:.2f}" if g == s else f"p({names[g]}) = {p:.2f}, p({names[s]}) = {q:.2f}"
-        for g, s, p, q in zip(labels.tolist(), suggested.tolist(), own, other, strict=True)
+        f"cannot be scored: the model was fitted without any {names[g]}"
+        if unknown
+        else f"p({names[g]}) = {p:.2f}" + (f", p({names[s]}) = {q:.2f}" if g != s else "")
+        for g, s, p, q, unknown in zip(
+            labels.tolist(), suggested.tolist(), own, other, unscorable.tolist(), strict=True
+        )
     ]
     if neighbours is None:
         return words

@@ -9,7 +9,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.predict.probe import fit_temperature, log_loss
-from curatekit.scores.pvi import FLOOR
+from curatekit.probabilities import FLOOR
 from curatekit.scores.self_confidence import given_probs
 
 NOTICEABLE = 0.02

@@ -9,7 +9,8 @@ import numpy as np
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
 from curatekit.intervals import Interval
-from curatekit.scores.pvi import FLOOR, pvi
+from curatekit.probabilities import FLOOR
+from curatekit.scores.pvi import pvi
 from curatekit.scores.self_confidence import given_probs
 
 _DRAWS_AT_ONCE = 1 << 22
@@ -18,9 +19,10 @@ _DRAWS_AT_ONCE = 1 << 22
 class ClassInformation(NamedTuple):
     """What V can use for the rows of one class.
 
-    A prediction with PVI above `right_above` = −1 − log2 p(y | ∅) is right for certain (p(y | x) > 1/2), and one below
-    `wrong_below` = −log2 K − log2 p(y | ∅) is wrong for certain (p(y | x) < 1/K). That is all the arithmetic that the
-    literature's "0.5 bit" threshold holds, and it differs from class to class.
+    A prediction with PVI above −1 − log2 p(y | ∅) is right (p(y | x) > 1/2), and one below −log2 K − log2 p(y | ∅) is
+    wrong (p(y | x) < 1/K). That is all the arithmetic that the literature's "0.5 bit" threshold holds, and it differs
+    from class to class. The null also differs a little from fold to fold: `right_above` and `wrong_below` take the mean
+    of −log2 p(y | ∅) over the class, so a row that lies within that difference of a bound may fall on its other side.
     """
 
     label: int

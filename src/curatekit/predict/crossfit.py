@@ -14,10 +14,8 @@ from curatekit.predict.features import fit_features
 from curatekit.predict.folding import bound_together, folds
 from curatekit.predict.null import null_prior
 from curatekit.predict.probe import Probe, fit_probe, softmax
+from curatekit.probabilities import FLOOR
 from curatekit.reporting import note, step
-
-FLOOR = 1e-12
-"""No probability is below this, so that no row costs more than 40 bits."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from curatekit.dataset import Dataset
 from curatekit.errors import InputError
 from curatekit.predict.crossfit import Predictions
 from curatekit.predict.null import null_prior
+from curatekit.probabilities import distributions
 from curatekit.reporting import note
 
 PRED, NULL = "p_", "null_"
@@ -106,13 +107,11 @@ def _probs(frame: pl.DataFrame, classes: tuple[str, ...], path: str | Path, pref
         probs = np.column_stack([frame[name].cast(pl.Float64).to_numpy() for name in names])
     except pl.exceptions.InvalidOperationError as error:
         raise InputError(f"{path} holds something other than numbers among its probabilities: {error}") from error
-    total = probs.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        bad = ~((np.abs(total - 1) <= 1e-2) & (probs.min(axis=1) >= 0))
-    if bad.any():
-        row = int(bad.argmax())
+    good = distributions(probs)
+    if not good.all():
+        row = int(good.argmin())
         raise InputError(
-            f"{path}: the probabilities of the row with id {frame['id'][row]!r} are no distribution (sum {total[row]:.4g}). "
+            f"{path}: the probabilities of the row with id {frame['id'][row]!r} are no distribution (sum {probs[row].sum():.4g}). "
             "Predict that row again."
         )
     return probs

@@ -68,7 +68,8 @@ def _principal_components(layers: Floats, d: int, seed: int) -> tuple[Floats, Fl
     rank = min(d, n, width)
     if n <= width:
         standard = (layers.astype(np.float32) - mean) * scale
-        leading = np.linalg.svd(standard, full_matrices=False)[2][:rank].T
+        # all singular vectors would cost n² · width: minutes for the wide layers of pairs
+        leading = randomized_svd(standard, rank, n_iter=6, random_state=seed)[2].T
     else:
         correlation = np.zeros((width, width), np.float32)
         for rows in _chunks(n):

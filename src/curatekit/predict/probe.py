@@ -17,7 +17,7 @@ from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
 from curatekit.predict.folding import stratified_folds
 
-STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """The values of C that inner cross-validation tries, strongest regularisation first."""
 
 _FINAL, _ROUGH = 1e-7, 1e-5

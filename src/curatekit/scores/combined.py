@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curatekit.arrays import Floats, Ints
-from curatekit.scores.checks import check_pred_probs
+from curatekit.probabilities import check_pred_probs
 from curatekit.scores.knn_agreement import knn_probs
 from curatekit.scores.self_confidence import given_probs
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from curatekit.arrays import Bools, Floats, Ints
-from curatekit.scores.checks import check_pred_probs
+from curatekit.probabilities import check_pred_probs
 from curatekit.scores.normalized_margin import normalized_margin
 from curatekit.scores.self_confidence import given_probs, self_confidence
 

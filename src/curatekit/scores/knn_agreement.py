@@ -8,7 +8,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
-from curatekit.scores.checks import check_labels
+from curatekit.probabilities import check_labels
 from curatekit.scores.self_confidence import given_probs
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from curatekit.arrays import Floats, Ints
-from curatekit.scores.checks import check_pred_probs
+from curatekit.probabilities import FLOOR, check_pred_probs
 from curatekit.scores.self_confidence import given_probs
-
-FLOOR = 1e-12
 
 
 def pvi(labels: Ints, pred_probs: Floats, null_probs: Floats) -> Floats:

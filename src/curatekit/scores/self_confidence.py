@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curatekit.arrays import Floats, Ints
-from curatekit.scores.checks import check_pred_probs
+from curatekit.probabilities import check_pred_probs
 
 
 def self_confidence(labels: Ints, pred_probs: Floats) -> Floats:

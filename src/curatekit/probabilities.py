@@ -1,11 +1,14 @@
-"""What every score asks of its arrays, checked once and said with the row."""
+"""What probabilities and their labels must be, checked once and said with the row."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from curatekit.arrays import Floats, Ints
+from curatekit.arrays import Bools, Floats, Ints
 from curatekit.errors import InputError
+
+FLOOR = 1e-12
+"""A probability below this counts as this, so that no row costs more than 40 bits."""
 
 SUM_TOLERANCE = 1e-2
 """How far a row of probabilities may be from one: files of half-precision numbers are off by 1e-3."""
@@ -38,10 +41,7 @@ def check_pred_probs(labels: Ints, pred_probs: Floats) -> None:
         )
     if not len(labels):
         raise InputError("there are no rows to score. Give a file with at least one labelled row.")
-    # A NaN or an infinity anywhere in a row makes its sum fail the comparison as well.
-    with np.errstate(invalid="ignore"):
-        total = pred_probs.sum(axis=1, dtype=np.float64)
-        good = (np.abs(total - 1) <= SUM_TOLERANCE) & (pred_probs.min(axis=1) >= 0)
+    good = distributions(pred_probs)
     if not good.all():
         row = int(good.argmin())
         raise InputError(
@@ -49,3 +49,12 @@ def check_pred_probs(labels: Ints, pred_probs: Floats) -> None:
             "not a distribution (finite, not negative, sum 1). Predict that row again."
         )
     check_labels(labels, pred_probs.shape[1])
+
+
+def distributions(probs: Floats) -> Bools:
+    """Return whether each row of probs (n, K) is a distribution (n,): finite, not negative, sum 1 within 1e-2."""
+    # A NaN or an infinity anywhere in a row makes its sum fail the comparison as well.
+    with np.errstate(invalid="ignore"):
+        total = probs.sum(axis=1, dtype=np.float64)
+        good: Bools = (np.abs(total - 1) <= SUM_TOLERANCE) & (probs.min(axis=1) >= 0)
+    return good

@@ -94,10 +94,16 @@ def test_require_classes(dataset: Dataset) -> None:
 
 
 def test_require_rows_per_class(dataset: Dataset) -> None:
-    with pytest.raises(InputError, match=r"fewer than 2 rows in column 'label': 'x' \(1\)"):
+    with pytest.raises(InputError, match=r"fewer than 2 different texts in column 'label': 'x' \(1\)"):
         dataset.require_rows_per_class()
     one_class = dataset.take([0, 2, 3])
     assert one_class.require_rows_per_class(2) is one_class
+
+
+def test_a_text_that_repeats_is_one_text_of_its_class() -> None:
+    """Equal texts share a fold, so no model that predicts them has seen their class."""
+    with pytest.raises(InputError, match=r"'y' \(1\)"):
+        from_lists(["a", "b", "same", "same"], ["x", "x", "y", "y"]).require_rows_per_class()
 
 
 def test_messages_list_ten_names_at_most() -> None:

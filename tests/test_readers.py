@@ -170,7 +170,9 @@ def test_save_to_disk_indices_beyond_the_rows(tmp_path: Path) -> None:
 
 def test_class_label_minus_one_is_no_label_and_a_code_without_name_is_refused(tmp_path: Path) -> None:
     folder = save_to_disk(tmp_path / "test", [class_label_table(["a", "b"], [-1, 1])])
-    assert read_dataset(folder, labels="optional").label_names == (None, "pos")
+    dataset = read_dataset(folder, on_bad_row="skip")
+    assert dataset.label_names == ("pos",)
+    assert dataset.set_aside["reason"].to_list() == ["column 'label' has no label"]
     folder = save_to_disk(tmp_path / "broken", [class_label_table(["a", "b"], [0, 2])])
     assert "has the code 2, but 2 class names" in refused(folder)
 
@@ -336,10 +338,11 @@ def test_jsonl_labels_as_written(put: Any) -> None:
 def test_parquet_labels(tmp_path: Path, values: pl.Series, names: tuple[str | None, ...]) -> None:
     path = tmp_path / "rows.parquet"
     pl.DataFrame({"text": ["a", "b", "c"], "label": values}).write_parquet(path)
-    dataset = read_dataset(path, labels="optional")
-    assert dataset.label_names == names
+    dataset = read_dataset(path, on_bad_row="skip")
+    kept = [name for name in names if name is not None]
+    assert list(dataset.label_names) == kept
     assert dataset.frame["label"].dtype == values.dtype
-    assert list(dataset.labels) == [dataset.classes.index(name) if name is not None else -1 for name in names]
+    assert list(dataset.labels) == [dataset.classes.index(name) for name in kept]
 
 
 def test_labels_that_differ_by_case_or_spaces(put: Any, notes: Notes) -> None:
@@ -393,12 +396,19 @@ def test_bad_rows_are_set_aside(put: Any, notes: Notes) -> None:
         (9, "8", "column 'text' holds a NUL byte"),
     ]
     assert any("5 of 7 rows set aside" in note for note in notes.said)
-    assert [reason for _, _, reason in read_dataset(path, on_bad_row="skip", labels="optional").set_aside.rows()] == [
+    assert [reason for _, _, reason in read_dataset(path, on_bad_row="skip", labels="none").set_aside.rows()] == [
         "column 'text' is empty",
         "the id 1 is that of line 2",
         "the row has 2 cells and the header 3",
         "column 'text' holds a NUL byte",
     ]
+
+
+def test_an_unusable_row_does_not_hold_its_id(put: Any) -> None:
+    path = put("id,text,label\n1,,good\n1,fine,good\n1,again,good\n2,kind,good\n")
+    dataset = read_dataset(path, on_bad_row="skip")
+    assert dataset.texts == ("fine", "kind")
+    assert dataset.set_aside.rows() == [(2, "1", "column 'text' is empty"), (4, "1", "the id 1 is that of line 3")]
 
 
 def test_a_guessed_id_that_repeats(put: Any) -> None:
@@ -528,8 +538,7 @@ def test_header_only(put: Any, tmp_path: Path) -> None:
 def test_jsonl_keys_that_appear_late_are_kept(put: Any) -> None:
     lines = ['{"text": "a"}'] * 200 + ['{"text": "b", "label": "x"}']
     path = put("\n".join(lines), "rows.jsonl")
-    dataset = read_dataset(path, labels="optional")
-    assert dataset.label_names == (None,) * 200 + ("x",)
+    assert read_dataset(path, on_bad_row="skip").label_names == ("x",)
     assert "200 of 201 rows cannot be used" in refused(path)
 
 
@@ -743,7 +752,7 @@ def test_any_bytes_give_a_dataset_or_one_sentence(tmp_path: Path, suffix: str, d
     path = tmp_path / f"rows{suffix}"
     path.write_bytes(data)
     try:
-        dataset = read_dataset(path, labels="optional", on_bad_row="skip")
+        dataset = read_dataset(path, labels="none", on_bad_row="skip")
     except (InputError, NoSpace):
         return
     assert len(dataset) == len(dataset.texts) == len(dataset.labels) == dataset.frame.height > 0

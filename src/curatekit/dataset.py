@@ -123,13 +123,17 @@ class Dataset:
         return self
 
     def require_rows_per_class(self, minimum: int = 2) -> Dataset:
-        """Return this dataset if each label that occurs has at least `minimum` rows, else raise InputError."""
-        counts = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
-        small = [f"{name!r} ({count})" for name, count in zip(self.classes, counts, strict=True) if 0 < count < minimum]
+        """Return this dataset if each label that occurs has at least `minimum` different texts, else raise InputError.
+
+        Rows of one text are predicted together, so that they count once.
+        """
+        distinct = set(zip(self.labels.tolist(), self.texts, strict=True))
+        counts = Counter(label for label, _ in distinct)
+        small = [f"{name!r} ({counts[k]})" for k, name in enumerate(self.classes) if 0 < counts[k] < minimum]
         if small:
             raise InputError(
-                f"{self.name} has classes with fewer than {minimum} rows{self._in_column()}: {_listed(small)}. "
-                "Give them more rows, merge them with another class, or leave them out."
+                f"{self.name} has classes with fewer than {minimum} different texts{self._in_column()}: {_listed(small)}. "
+                "Give them more texts, merge them with another class, or leave them out."
             )
         return self
 

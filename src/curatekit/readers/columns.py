@@ -53,7 +53,7 @@ def choose_columns(
     the_label = None
     if labels != "none":
         the_label = label if label is not None else _guess(frame, _LABEL, {*text, the_id})
-        if the_label is None and labels == "required":
+        if the_label is None:
             raise InputError(
                 f"{path}: which column holds the labels is not certain. Name it with --label. {_has(frame)}"
             )

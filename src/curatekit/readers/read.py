@@ -39,7 +39,7 @@ def read_dataset(
     label: str | None = None,
     id: str | None = None,
     *,
-    labels: Literal["required", "optional", "none"] = "required",
+    labels: Literal["required", "none"] = "required",
     on_bad_row: Literal["fail", "skip"] = "fail",
     limit: int | None = None,
     classes: Iterable[str] | None = None,
@@ -49,7 +49,7 @@ def read_dataset(
 
     text, label, id   columns; two texts for pairs. Those left out are guessed where the guess is certain, through `note`;
                       id="" makes ids from the texts
-    labels            "required": a row without label is bad; "optional": its label is -1; "none": no label is read
+    labels            "required": a row without label is bad; "none": no label is read
     on_bad_row        "fail": any bad row is an error; "skip": bad rows are in `set_aside`. Bad are rows that cannot be
                       parsed, texts that are empty, hold a NUL or exceed MAX_TEXT bytes, missing labels, repeated ids
     limit             only the first so many usable rows
@@ -72,7 +72,7 @@ def read_dataset(
         given = given.set(given.str.strip_chars() == "", None)
     given_ids = table.strings(columns.id) if columns.id else None
 
-    reasons = _reasons(table, columns, texts, given, given_ids, labels == "required")
+    reasons = _reasons(table, columns, texts, given, given_ids)
     usable = np.flatnonzero(reasons.is_null().to_numpy())[:limit]
     last = table.numbers[usable[-1]] if limit is not None and len(usable) == limit else np.inf
     bad = sorted(
@@ -107,8 +107,6 @@ def read_dataset(
         sha256=sha256,
         set_aside=pl.DataFrame(bad, schema=SET_ASIDE, orient="row"),
     )
-    if columns.label and labels == "optional" and (missing := int((dataset.labels < 0).sum())):
-        note(f"{path}: {missing} of {len(dataset)} rows have no label in column {columns.label!r}.")
     return dataset if classes is None else dataset.with_classes(classes)
 
 
@@ -118,7 +116,6 @@ def _reasons(
     texts: list[pl.Series],
     labels: pl.Series | None,
     ids: pl.Series | None,
-    required: bool,
 ) -> pl.Series:
     """Return (n,) why each row cannot be used, null where it can; the first reason counts."""
     frame = pl.DataFrame({f"text{side}": column for side, column in enumerate(texts)})
@@ -138,22 +135,27 @@ def _reasons(
     if labels is not None:
         frame = frame.with_columns(labels.alias("label"))
         cell = pl.col("label")
-        if required:
-            checks.append((cell.is_null(), pl.lit(f"column {columns.label!r} has no label")))
-        checks.append((cell.str.contains("\0", literal=True), pl.lit(f"column {columns.label!r} holds a NUL byte")))
+        checks += [
+            (cell.is_null(), pl.lit(f"column {columns.label!r} has no label")),
+            (cell.str.contains("\0", literal=True), pl.lit(f"column {columns.label!r} holds a NUL byte")),
+        ]
     if ids is not None:
-        first = pl.Series(table.numbers).cast(pl.String)
-        frame = frame.with_columns(ids.alias("id"), first.alias("number"))
+        frame = frame.with_columns(ids.alias("id"))
         cell = pl.col("id")
         checks += [
             (cell.is_null() | (cell == ""), pl.lit(f"column {columns.id!r} has no id")),
             (cell.str.contains("\0", literal=True), pl.lit(f"column {columns.id!r} holds a NUL byte")),
-            (
-                ~cell.is_first_distinct(),
-                pl.format(f"the id {{}} is that of {table.unit} {{}}", cell, pl.col("number").first().over("id")),
-            ),
         ]
-    return frame.select(pl.coalesce(pl.when(wrong).then(reason) for wrong, reason in checks)).to_series()
+    reasons = frame.select(pl.coalesce(pl.when(wrong).then(reason) for wrong, reason in checks)).to_series()
+    if ids is None:
+        return reasons
+    # An id belongs to the first row that can be used: an unusable one takes it from none.
+    number, reason = pl.Series(table.numbers).alias("number"), pl.col("reason")
+    holder = pl.col("number").filter(reason.is_null()).first().over("id")
+    repeated = pl.when(pl.col("number") != holder).then(
+        pl.format(f"the id {{}} is that of {table.unit} {{}}", "id", holder)
+    )
+    return frame.select("id", number, reasons.alias("reason")).select(pl.coalesce(reason, repeated)).to_series()
 
 
 def _refusal(path: str, unit: str, bad: list[Bad], usable: int, guessed_id: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,16 @@ def test_the_planted_errors_stand_first(found: dict[str, Any]) -> None:
     assert found["classes"] == ["bad", "good"]
     assert np.shape(found["noise_matrix"]) == np.shape(found["confident_joint"]) == (2, 2)
     assert found["family"] == "external (probs.csv)"
+    assert found["neighbours"] == {"k": 11, "method": "exact", "recall": 1.0}
 
 
 def test_the_manifest_names_what_was_read(found: dict[str, Any]) -> None:
     manifest = json.loads(Path(found["output"] + ".run.json").read_text())
     assert [Path(entry["path"]).name for entry in manifest["inputs"]] == ["reviews.csv", "probs.csv"]
     assert manifest["metrics"]["n_issues"] == found["n_issues"]
+    assert manifest["metrics"]["family"] == "external (probs.csv)"
+    assert manifest["metrics"]["neighbours"] == found["neighbours"]
+    assert "11 neighbours are asked, not 50: there are 70 rows." in manifest["notes"]
 
 
 def test_fix_takes_it_from_there(found: dict[str, Any], data: Path) -> None:
@@ -97,6 +102,34 @@ def test_the_text_says_what_to_do_next(encoder: Any, data: Path, pred_probs: Pat
     assert "No count is trustworthy" in ran.stdout
     assert "score: normalized_margin; family: external" in ran.stdout
     assert pl.read_ndjson(output).height == 6
+
+
+def test_so_many_neighbours_are_asked_as_told(encoder: Any, data: Path, pred_probs: Path) -> None:
+    ran = run(data, "--label", "mood", "--pred-probs", pred_probs, "--neighbours", 20, "--json")
+    assert json.loads(ran.stdout)["neighbours"]["k"] == 20
+    assert "asked" not in ran.stderr
+
+
+@pytest.mark.parametrize("score", ["self_confidence", "normalized_margin", "pvi"])
+def test_own_probabilities_need_no_encoder_but_for_neighbours(data: Path, pred_probs: Path, score: str) -> None:
+    options = (data, "--label", "mood", "--pred-probs", pred_probs, "--encoder", "nobody/nothing", "--json")
+    ran = run(*options, "--score", score)
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["neighbours"] is None
+    assert "asked" not in ran.stderr
+    assert run(*options, "--score", "knn_agreement").exit_code == 2
+
+
+def halved(labels: Any, pred_probs: Any) -> Any:
+    return pred_probs[np.arange(len(labels)), labels] / 2
+
+
+def test_a_score_of_another_package(data: Path, pred_probs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("halved", f"{__name__}:halved", "curatekit.scores")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group, name: [point] if name == "halved" else [])
+    ran = run(data, "--label", "mood", "--pred-probs", pred_probs, "--score", "halved", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["score"] == "halved"
 
 
 def test_the_probe_is_the_default_family(encoder: Any, data: Path) -> None:
@@ -130,6 +163,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(data: Path, tmp_path: Path
         ((data, "--label", "moood"), "Did you mean 'mood'"),
         ((tmp_path / "none.csv", "--label", "mood"), "does not exist"),
         ((data, "--label", "mood", "--score", "best"), "combined"),
+        ((data, "--label", "mood", "--family", "bert"), "probe"),
         ((data, "--label", "mood", "--pred-probs", tmp_path / "none.csv"), "does not exist"),
     ]:
         ran = run(*arguments, "-o", output)

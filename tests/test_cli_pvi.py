@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def test_stored_predictions_are_matched_by_id(data: Path, stored: Path) -> None:
     direct = asked(pvi.command, data, "--label", "mood", "--pred-probs", stored)
     assert again["v_information"]["value"] == pytest.approx(direct["v_information"]["value"], abs=1e-9)
     assert again["family"] == "external (shuffled.csv)"
+    output = data.with_name("again.csv")
+    ran = run(pvi.command, data, "--label", "mood", "--pred-probs", shuffled, "-o", output)
+    assert "(family: external (shuffled.csv))" in ran.stdout
+    manifest = json.loads(output.with_name("again.csv.run.json").read_text())
+    assert manifest["metrics"]["family"] == "external (shuffled.csv)"
 
 
 def test_probabilities_without_folds_are_refused_unless_asked_for_by_name(data: Path, stored: Path) -> None:
@@ -135,6 +141,17 @@ def test_an_evaluation_file_is_measured_by_a_model_of_the_data(encoder: Any, dat
     assert payload["rows"] == 10
     assert payload["accuracy"] > 0.7
     assert pl.read_csv(output)["id"].to_list() == [f"r{i}" for i in range(0, 70, 7)]
+
+
+def test_an_evaluation_file_asks_for_the_probe(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("other", "math:hypot", "curatekit.families")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group, name: [point] if name == "other" else [])
+    ran = run(pvi.command, data, "--eval", data, "--label", "mood", "--family", "other")
+    assert ran.exit_code == 2
+    assert "not with 'other'" in ran.stderr
+    ran = run(pvi.command, data, "--eval", data, "--label", "mood", "--family", "bert")
+    assert ran.exit_code == 2
+    assert "Choose one of: probe" in ran.stderr
 
 
 def test_an_unknown_class_in_the_evaluation_file_is_listed(encoder: Any, data: Path) -> None:

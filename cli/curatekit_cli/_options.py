@@ -12,6 +12,7 @@ import click
 from curatekit import registry
 
 Command = Callable[..., Any]
+FAMILIES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["families"].items())
 
 
 class DataOptions(NamedTuple):
@@ -121,8 +122,8 @@ def encoder_options(command: Command) -> Command:
 def predict_options(command: Command) -> Command:
     """Add --family, --folds and --group, handed over as `predict_options`."""
     options = [
-        click.option("--family", type=click.Choice(registry.names("families")), default="probe", show_default=True,
-                     help="Predict with this family of models V."),
+        click.option("--family", default="probe", show_default=True, metavar="NAME",
+                     help=f"Predict with this family of models V. {FAMILIES}."),
         click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True,
                      help="Predict each row with a model trained on the other folds."),
         click.option("--group", metavar="COLUMN", help="Keep rows with the same value of this column in one fold."),

@@ -23,22 +23,21 @@ from curatekit_cli._print import result, shown, table
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
+    from curatekit.index import Neighbours
     from curatekit.label_errors import Summary
 
 FIRST = 10
 PAIRS = 5
 SCREEN = 6
+NEIGHBOURS, LEAST_ROWS_EACH = 50, 6
+SCORES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["scores"].items())
 
 
 @click.command("find-errors")
 @click.argument("data")
 @data_options
 @click.option(
-    "--score",
-    type=click.Choice(registry.names("scores")),
-    default="combined",
-    show_default=True,
-    help="Rank the rows by this score.",
+    "--score", default="combined", show_default=True, metavar="NAME", help=f"Rank the rows by this score. {SCORES}."
 )
 @click.option(
     "--pred-probs",
@@ -52,8 +51,7 @@ SCREEN = 6
 @click.option(
     "--neighbours",
     type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
+    show_default=f"{NEIGHBOURS}, or a sixth of the rows if that is less",
     metavar="N",
     help="Ask this many nearest neighbours.",
 )
@@ -69,7 +67,7 @@ def command(
     pred_probs: Path | None,
     in_sample: bool,
     top: int | None,
-    neighbours: int,
+    neighbours: int | None,
     predict_options: PredictOptions,
     encoder_options: EncoderOptions,
     seed: int,
@@ -81,11 +79,14 @@ def command(
     Example: curate find-errors reviews.csv --text review --label sentiment -o issues.csv
     """
     with session(output) as run:
+        from inspect import signature
+
         from curatekit.artifacts import Artifacts
         from curatekit.label_errors import find_label_errors
         from curatekit.writers import write_table
 
-        dataset = read(run, data, data_options, output).require_classes()
+        method = registry.load("scores", score)
+        dataset = read(run, data, data_options).require_classes()
         predictions = None
         if pred_probs is None:
             dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
@@ -94,16 +95,22 @@ def command(
 
             predictions = read_predictions(pred_probs, dataset, in_sample=in_sample)
             run.input(pred_probs)
-        artifacts = Artifacts(
-            dataset, settings(encoder_options, predict_options, seed=seed, neighbours=neighbours), predictions
+        # without neighbours, probabilities of another program need no encoder
+        asks = "neighbours" in signature(method).parameters
+        if asks and neighbours is None:
+            neighbours = _neighbours(len(dataset))
+        how = settings(encoder_options, predict_options, seed=seed, neighbours=neighbours or NEIGHBOURS)
+        artifacts = Artifacts(dataset, how, predictions)
+        scores = artifacts.call(method)
+        asked = artifacts.neighbours if asks else None
+        found = artifacts.call(
+            find_label_errors, scores=scores, score=score, family=artifacts.predictions.family, neighbours=asked
         )
-        scores = artifacts.call(registry.load("scores", score))
-        found = artifacts.call(find_label_errors, scores=scores, score=score, family=artifacts.predictions.family)
         issues = found.issues.head(top) if top is not None else found.issues
         if output is not None:
             write_table(issues, output)
             run.output(output)
-        payload = _payload(found.summary)
+        payload = _payload(found.summary, asked)
         run.metrics.update(payload)
         rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "score").iter_rows())
         following = f"curate fix {output} -o fixed.csv" if output is not None else "the same command with -o issues.csv"
@@ -111,10 +118,24 @@ def command(
         result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
 
 
-def _payload(summary: Summary) -> dict[str, Any]:
+def _neighbours(rows: int) -> int:
+    """Return how many neighbours to ask by default: on few rows, 50 would be everyone, and no neighbours."""
+    from curatekit.reporting import note
+
+    k = max(1, min(NEIGHBOURS, rows // LEAST_ROWS_EACH))
+    if k < NEIGHBOURS:
+        note(f"{k} neighbours are asked, not {NEIGHBOURS}: there are {rows} rows.")
+    return k
+
+
+def _payload(summary: Summary, asked: Neighbours | None) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {**asdict(summary), "confusions": [pair._asdict() for pair in summary.confusions]}
+    return {
+        **asdict(summary),
+        "confusions": [pair._asdict() for pair in summary.confusions],
+        "neighbours": {"k": asked.rows.shape[1], "method": asked.method, "recall": asked.recall} if asked else None,
+    }
 
 
 def _lines(summary: Summary) -> list[str]:

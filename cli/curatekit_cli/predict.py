@@ -54,9 +54,7 @@ def command(
         from curatekit.predict.external import predictions_frame
         from curatekit.writers import write_table
 
-        artifacts = predicted(
-            run, data, data_options, eval_file, settings(encoder_options, predict_options, seed=seed), output
-        )
+        artifacts = predicted(run, data, data_options, eval_file, settings(encoder_options, predict_options, seed=seed))
         write_table(predictions_frame(artifacts.predictions, artifacts.dataset), output)
         run.output(output)
         found = artifacts.call(v_information)
@@ -85,15 +83,21 @@ def predicted(
     options: DataOptions,
     eval_file: str | None,
     settings: Settings,
-    output: Path | None,
     pred_probs: Path | None = None,
     in_sample: bool = False,
 ) -> Artifacts:
     """Return the artifacts of the rows to be scored, with their predictions: DATA's own by cross-fitting or from the
     file `pred_probs`, or with `eval_file` that file's by a model of DATA."""
+    from curatekit import registry
     from curatekit.artifacts import Artifacts
+    from curatekit.errors import InputError
 
-    dataset = read(run, data, options, output).require_classes()
+    registry.load("families", settings.family)
+    if eval_file is not None and settings.family != "probe":
+        raise InputError(
+            f"--eval predicts with the family probe alone, not with {settings.family!r}. Leave one of the two out."
+        )
+    dataset = read(run, data, options).require_classes()
     if pred_probs is not None:
         from curatekit.predict.external import read_predictions
 

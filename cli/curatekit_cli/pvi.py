@@ -70,7 +70,7 @@ def command(
         if pred_probs is not None and eval_file is not None:
             raise InputError("--eval trains a model and --pred-probs brings the probabilities. Give one of the two.")
         how = settings(encoder_options, predict_options, seed=seed)
-        artifacts = predicted(run, data, data_options, eval_file, how, output, pred_probs, in_sample)
+        artifacts = predicted(run, data, data_options, eval_file, how, pred_probs, in_sample)
         rows = _rows(artifacts)
         if output is not None:
             write_table(rows, output)

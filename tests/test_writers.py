@@ -76,7 +76,7 @@ def test_other_types(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".arrow"])
 def test_no_rows_keep_their_columns(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"rows{suffix}"
-    write_table(pl.DataFrame(schema={"a": pl.String, "b": pl.Int64}), path, excel_safe=True)
+    write_table(pl.DataFrame(schema={"a": pl.String, "b": pl.Int64}), path)
     assert read_frame(path).columns == ["a", "b"]
     assert read_frame(path).height == 0
 
@@ -100,22 +100,6 @@ def test_parquet_pages_carry_checksums(tmp_path: Path) -> None:
         path.write_bytes(flipped)
         with pytest.raises(InputError, match="is damaged"):
             read_frame(path)
-
-
-def test_excel_safe(tmp_path: Path) -> None:
-    cells = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "a=b", "", "'=x", "line\n=1"]
-    frame = pl.DataFrame({"a": cells, "n": list(range(-5, 6))})
-    for suffix in (".csv", ".tsv"):
-        write_table(frame, tmp_path / f"rows{suffix}", excel_safe=True)
-        back = read_frame(tmp_path / f"rows{suffix}")
-        assert back["a"].to_list() == ["'" + cell for cell in cells[:6]] + cells[6:]
-        assert back["n"].to_list() == [str(number) for number in range(-5, 6)]
-        write_table(frame, tmp_path / f"rows{suffix}")
-        assert read_frame(tmp_path / f"rows{suffix}")["a"].to_list() == cells
-    for suffix in (".jsonl", ".parquet"):
-        write_table(frame, tmp_path / f"rows{suffix}", excel_safe=True)
-        assert read_frame(tmp_path / f"rows{suffix}")["a"].to_list() == cells
-    write_table(frame.select("n"), tmp_path / "numbers.csv", excel_safe=True)
 
 
 @pytest.mark.parametrize("name", ["rows.xlsx", "rows", "rows.gz", "rows.csv.bz2"])

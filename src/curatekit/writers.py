@@ -13,16 +13,14 @@ import polars as pl
 from curatekit.errors import InputError
 from curatekit.files import atomic, check_writable
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = r"^[=+\-@\t\r]"
 _BINARY = frozenset({".parquet", ".arrow", ".feather", ".ipc"})
 
 
-def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = False) -> None:
+def write_table(frame: pl.DataFrame, path: str | Path) -> None:
     """Write `frame` in the format that the suffix of `path` tells, whole or not at all; .gz and .zst compress it.
 
-    csv and tsv hold nested values as JSON and nulls as empty cells. With `excel_safe` their strings that a spreadsheet
-    would run as a formula get an apostrophe in front. Parquet pages carry checksums. The same frame gives the same bytes.
+    csv and tsv hold nested values as JSON and nulls as empty cells. Parquet pages carry checksums. The same frame
+    gives the same bytes.
     Raises InputError when the suffix or the folder will not do, NoSpace when the disk is full.
     """
     import pyarrow as pa
@@ -38,8 +36,6 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, excel_safe: bool = Fal
         )
     if nul := next((name for name in frame.columns if "\0" in name), None):
         raise InputError(f"{path}: the column name {nul!r} holds a NUL byte. Rename it.")
-    if excel_safe and suffixes[-1] in (".csv", ".tsv"):
-        frame = _safe(frame)
     try:
         data = _FORMATS[suffixes[-1]](frame)
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
@@ -60,11 +56,6 @@ def check_format(path: str | Path) -> Path:
             f"{path}: the format is told by the suffix, and this is none of {', '.join(_FORMATS)} (also with .gz or .zst)."
         )
     return path
-
-
-def _safe(frame: pl.DataFrame) -> pl.DataFrame:
-    cell = pl.col(pl.String)
-    return frame.with_columns(pl.when(cell.str.contains(_FORMULA)).then(pl.lit("'") + cell).otherwise(cell).name.keep())
 
 
 def _holds_bytes(kind: pl.DataType) -> bool:

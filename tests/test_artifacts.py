@@ -52,6 +52,19 @@ def test_the_second_run_takes_everything_from_the_cache(
         _ = Artifacts(DATASET, Settings(folds=3, cache=tmp_path, seed=1)).predictions
 
 
+def test_other_labels_need_other_predictions_but_the_same_neighbours(
+    encoder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Artifacts(DATASET, Settings(folds=3, cache=tmp_path))
+    expected = first.neighbours, first.predictions
+    monkeypatch.setattr("curatekit.index.nearest", None)  # not to be called again
+    labels = [name or "" for name in DATASET.label_names]
+    labels[0] = "bad"
+    second = Artifacts(from_lists(DATASET.texts, labels), Settings(folds=3, cache=tmp_path))
+    np.testing.assert_array_equal(second.neighbours.rows, expected[0].rows)
+    assert (second.pred_probs != expected[1].pred_probs).any()
+
+
 def test_a_parameter_that_is_no_artifact_is_named() -> None:
     with pytest.raises(InputError, match=r"'pred_prob', which is no artifact. Did you mean 'pred_probs'"):
         Artifacts(DATASET).call(lambda pred_prob: None)

@@ -90,14 +90,19 @@ class Artifacts:
         return load_encoder(self.settings.encoder, self.settings.precision, self.settings.backend)
 
     @cached_property
-    def content_key(self) -> str:
-        """The hash of all that the artifacts depend on: texts in order, labels, encoder."""
+    def embeddings_key(self) -> str:
+        """The hash of all that the embeddings depend on: texts in order, encoder."""
         digest = hashlib.sha256(self.encoder.key.encode())
         for column in self.dataset.inputs:
             for text in column:
                 encoded = text.encode()
                 digest.update(len(encoded).to_bytes(8, "little") + encoded)
-        digest.update(np.ascontiguousarray(self.dataset.labels, np.int64).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def labels_key(self) -> str:
+        """The hash of the labels in order, and of the classes."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.dataset.labels, np.int64).tobytes())
         digest.update("\0".join(self.dataset.classes).encode())
         return digest.hexdigest()
 
@@ -142,7 +147,7 @@ class Artifacts:
             return {"rows": found.rows, "similarity": found.similarity, "how": how}
 
         key = {
-            "content": self.content_key,
+            "embeddings": self.embeddings_key,
             "k": self.settings.neighbours,
             "seed": self.settings.seed,
             "code": code_of("index"),
@@ -180,7 +185,8 @@ class Artifacts:
 
         settings = self.settings
         key = {
-            "content": self.content_key,
+            "embeddings": self.embeddings_key,
+            "labels": self.labels_key,
             "groups": hashlib.sha256("\0".join(map(str, self.groups)).encode()).hexdigest()
             if self.groups is not None
             else None,
@@ -225,5 +231,6 @@ class Artifacts:
 ARTIFACTS = tuple(
     name
     for name, value in vars(Artifacts).items()
-    if isinstance(value, property | cached_property) and name not in ("cache", "encoder", "content_key")
+    if isinstance(value, property | cached_property)
+    and name not in ("cache", "encoder", "embeddings_key", "labels_key")
 )

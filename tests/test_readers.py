@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -780,6 +782,21 @@ def test_any_flipped_bit_gives_the_strings_or_one_sentence(
     except (InputError, NoSpace):
         return
     assert suffix == ".arrow" or dataset.texts == tuple(rows["text"])
+
+
+@pytest.mark.parametrize("bit", [600, 1480])
+def test_a_damaged_page_is_found_before_it_is_decoded(tmp_path: Path, bit: int) -> None:
+    """polars 2.1 aborts the process over these two bits of the rows of the test before this one."""
+    rows = pl.DataFrame({"text": ["one text", "another text"], "label": ["x", "y"]})
+    path = tmp_path / "rows.parquet"
+    write_table(rows.with_columns(pl.Series("list", [["a"], []])), path)
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    code = f"from curatekit import read_dataset; read_dataset({str(path)!r}, 'text', 'label')"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "InputError" in ran.stderr
+    assert "is damaged or no parquet file" in ran.stderr
 
 
 @settings(max_examples=50, deadline=None)

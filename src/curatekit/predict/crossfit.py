@@ -13,6 +13,7 @@ from curatekit.errors import InputError
 from curatekit.predict.features import fit_features
 from curatekit.predict.folding import bound_together, folds
 from curatekit.predict.null import null_prior
+from curatekit.predict.parallel import each_on_a_core
 from curatekit.predict.probe import Probe, fit_probe, softmax
 from curatekit.probabilities import FLOOR
 from curatekit.reporting import note, step
@@ -58,10 +59,14 @@ def cross_fit(
     unscorable = np.zeros(n, bool)
     probes: list[Probe | None] = []
     used = range(int(fold.max()) + 1)
+
+    def fit(k: int) -> _Fitted:
+        train = np.flatnonzero(fold != k)
+        return _fit(features[train], labels[train], n_classes, seed, units[train])
+
     with step("cross-fitting", len(used), "folds") as advance:
-        for k in used:
-            train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-            fitted = _fit(features[train], labels[train], n_classes, seed, units[train])
+        for k, fitted in zip(used, each_on_a_core(fit, used), strict=True):
+            test = np.flatnonzero(fold == k)
             pred_probs[test], raw[test] = fitted.predict(features[test])
             null_probs[test] = fitted.null
             unscorable[test] = ~np.isin(labels[test], fitted.known)

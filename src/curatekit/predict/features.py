@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from curatekit.arrays import Floats
+from curatekit.predict.parallel import threads_for
 
 LAYER_DIMENSIONS = 384
 WORD_DIMENSIONS = 384
@@ -47,8 +48,11 @@ class FeatureMap:
 
 def fit_features(layers: Floats, texts: Sequence[str], *, seed: int = 0) -> FeatureMap:
     """Return the feature map fitted on n rows: layers (n, L) pooled hidden states, texts (n,). Reads no labels."""
-    mean, projection = _principal_components(layers, LAYER_DIMENSIONS, seed)
-    vectorizer, word_projection = _fit_words(texts, WORD_DIMENSIONS, seed)
+    import scipy.linalg  # noqa: F401, its linear algebra must be loaded for its threads to be limited
+
+    with threads_for(len(layers)):
+        mean, projection = _principal_components(layers, LAYER_DIMENSIONS, seed)
+        vectorizer, word_projection = _fit_words(texts, WORD_DIMENSIONS, seed)
     return FeatureMap(mean, projection, vectorizer, word_projection)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
 from curatekit.predict.folding import stratified_folds
+from curatekit.predict.parallel import threads_for
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """The values of C that inner cross-validation tries, strongest regularisation first."""
@@ -77,9 +78,10 @@ def fit_probe(
     features = np.ascontiguousarray(features, np.float32)
     theta = None if start is None else _theta(start, features.shape[1], n_classes)
     temperature = 1.0
-    if C == "auto":
-        C, temperature, theta = _chosen(features, labels, n_classes, weight, seed, groups)
-    theta = _minimise(features, labels, n_classes, float(C), weight, theta, _FINAL)
+    with threads_for(len(labels)):
+        if C == "auto":
+            C, temperature, theta = _chosen(features, labels, n_classes, weight, seed, groups)
+        theta = _minimise(features, labels, n_classes, float(C), weight, theta, _FINAL)
     return Probe(np.ascontiguousarray(theta[:-1].T), theta[-1].copy(), temperature, float(C))
 
 

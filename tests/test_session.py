@@ -17,7 +17,7 @@ from curatekit.errors import InputError, NoSpace
 from curatekit.reporting import note, step
 from curatekit.run import read_manifest
 from curatekit_cli._options import DataOptions, data_options, seed_option
-from curatekit_cli._print import shown, table
+from curatekit_cli._print import following, shown, table
 from curatekit_cli._session import read, session
 
 
@@ -133,3 +133,11 @@ def test_a_table_is_aligned() -> None:
         "bb        2",
     ]
     assert table(["name"], []) == ["name"]
+
+
+def test_the_next_command_can_be_pasted() -> None:
+    given = DataOptions(("a b", "c"), "y", "", "fail", False, None)
+    assert following("pvi", Path("my file.csv"), columns=given) == (
+        "Next: curate pvi 'my file.csv' --text 'a b' --text c --label y --id ''"
+    )
+    assert following("lineage", "x.csv") == "Next: curate lineage x.csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from curatekit.intervals import Interval
+    from curatekit_cli._options import DataOptions
 
 
 def result(as_json: bool, payload: Mapping[str, Any], lines: Iterable[str]) -> None:
@@ -49,6 +51,17 @@ def shown(text: str, width: int = 72) -> str:
     return "".join(
         char if char.isprintable() else (" " if char in "\n\r\t" else f"\\u{ord(char):04x}") for char in short
     )
+
+
+def following(*words: object, columns: DataOptions | None = None) -> str:
+    """Return "Next: curate …", to be pasted: words quoted for a shell, with the column options that this run was given."""
+    options: list[str] = []
+    if columns is not None:
+        for name in columns.text:
+            options += ["--text", name]
+        for option, value in (("--label", columns.label), ("--id", columns.id)):
+            options += [option, value] if value is not None else []
+    return f"Next: {shlex.join(['curate', *map(str, words), *options])}"
 
 
 def interval(of: Interval) -> str:

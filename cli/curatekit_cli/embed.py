@@ -14,7 +14,7 @@ from curatekit_cli._options import (
     json_option,
     output_option,
 )
-from curatekit_cli._print import result
+from curatekit_cli._print import following, result
 from curatekit_cli._session import read, session
 
 
@@ -81,6 +81,6 @@ def command(data: str, data_options: DataOptions, encoder_options: EncoderOption
             f"  precision: {encoder.precision}, since {encoder.precision_reason}",
             f"  truncated: {len(truncated):,} rows are longer than {encoder.max_tokens} tokens",
             "",
-            f"Next: curate find-errors {data} -o issues.csv",
+            following("find-errors", data, "-o", "issues.csv", columns=data_options),
         ]
         result(as_json, {**payload, "output": output}, lines)

@@ -19,7 +19,7 @@ from curatekit_cli._options import (
     predict_options,
     seed_option,
 )
-from curatekit_cli._print import result, shown, table
+from curatekit_cli._print import following, result, shown, table
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
@@ -113,9 +113,11 @@ def command(
         payload = _payload(found.summary, asked)
         run.metrics.update(payload)
         rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "score").iter_rows())
-        following = f"curate fix {output} -o fixed.csv" if output is not None else "the same command with -o issues.csv"
+        then = (
+            following("fix", output, "-o", "fixed.csv") if output is not None else "Next: the same with -o issues.csv"
+        )
         lines = [*_lines(found.summary), "", *table(["id", "text", "given", "suggested", "score"], rows), ""]
-        result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+        result(as_json, {**payload, "output": output}, [*lines, then])
 
 
 def _neighbours(rows: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._options import DataOptions, json_option, output_option
-from curatekit_cli._print import result, shown
+from curatekit_cli._print import following, result, shown
 from curatekit_cli._session import read, session
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def command(
                 ),
                 *([f"  and {len(moved) - FIRST} more classes, in the manifest"] if len(moved) > FIRST else []),
                 f"To undo: curate fix --undo {patch} -o restored{output.suffix}",
-                f"Next: curate pvi {output} --label {column}, to see what the labels are worth now",
+                following("pvi", output, columns=_columns(dataset)),
             ],
         )
 
@@ -152,6 +152,12 @@ def _dataset(
             f"{source['sha256'][:12]}). Run curate find-errors on it again."
         )
     return dataset
+
+
+def _columns(dataset: Dataset) -> DataOptions:
+    """Return the columns that the dataset was read by."""
+    text, label, id = dataset.columns
+    return DataOptions(text, label, id, "fail", False, None)
 
 
 def _undo(run: Run, path: Path, output: Path, as_json: bool) -> None:

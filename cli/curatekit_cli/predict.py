@@ -18,7 +18,7 @@ from curatekit_cli._options import (
     predict_options,
     seed_option,
 )
-from curatekit_cli._print import result
+from curatekit_cli._print import following, result
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def command(
             f"{found.rows:,} rows predicted out of sample, {len(artifacts.classes)} classes (family: "
             f"{artifacts.predictions.family}): accuracy {found.accuracy:.3f}, V {v.value:.3f} bits [{v.low:.3f}, {v.high:.3f}].",
             "",
-            f"Next: curate find-errors {eval_file or data} --pred-probs {output} -o issues.csv",
+            following(
+                "find-errors", eval_file or data, "--pred-probs", output, "-o", "issues.csv", columns=data_options
+            ),
         ]
         result(as_json, {**payload, "output": output}, lines)
 

@@ -18,7 +18,7 @@ from curatekit_cli._options import (
     predict_options,
     seed_option,
 )
-from curatekit_cli._print import interval, result, shown, table
+from curatekit_cli._print import following, interval, result, shown, table
 from curatekit_cli._session import session, settings
 from curatekit_cli.predict import predicted
 
@@ -96,7 +96,7 @@ def command(
                 doubtful.select("id", "label", "predicted_label", "pvi", "p_given", "text").iter_rows(),
             ),
             "",
-            f"Next: curate find-errors {eval_file or data} -o issues.csv",
+            following("find-errors", eval_file or data, "-o", "issues.csv", columns=data_options),
         ]
         result(as_json, {**payload, "doubtful": doubtful.to_dicts(), "output": output}, lines)
 

@@ -18,7 +18,7 @@ from curatekit_cli._options import (
     output_option,
     seed_option,
 )
-from curatekit_cli._print import result, table
+from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def command(
             "labels": labels,
         }
         run.metrics.update(payload)
-        result(as_json, {**payload, "output": output}, lines(payload, train, output))
+        result(as_json, {**payload, "output": output}, lines(payload, train, output, data_options))
 
 
 def chosen_rows(pool: Dataset, selection: Selection) -> pl.DataFrame:
@@ -193,7 +193,7 @@ def chosen_rows(pool: Dataset, selection: Selection) -> pl.DataFrame:
     )
 
 
-def lines(payload: dict[str, Any], train: str, output: Path) -> list[str]:
+def lines(payload: dict[str, Any], train: str, output: Path, columns: DataOptions) -> list[str]:
     """Return the result as text."""
     measures = list(payload["signal"]["none"])
     header = ["rows added", *(name.replace("_", " ") for name in measures)]
@@ -214,7 +214,7 @@ def lines(payload: dict[str, Any], train: str, output: Path) -> list[str]:
         *table(["specification", "label", "rows", "fails before", "fails after"], specifications),
         "",
         f"Written: {output}",
-        f"Next: curate finetune {train} --add {output} -o model",
+        following("finetune", train, "--add", output, "-o", "model", columns=columns),
     ]
 
 

@@ -21,7 +21,7 @@ def one_spelling(
     counts = Counter(name for name in names if name is not None)
     spellings: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        spellings.setdefault(_folded(name), []).append(name)
+        spellings.setdefault(folded_label(name), []).append(name)
     if normalise:
         changed = {name: group[0].strip() for group in spellings.values() for name in group if name != group[0].strip()}
         for old, new in changed.items():
@@ -43,7 +43,7 @@ def one_spelling(
     return names
 
 
-def _folded(name: str) -> str:
+def folded_label(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from curatekit.arrays import Ints
 from curatekit.dataset import Dataset
 from curatekit.errors import InputError, nearest_name
+from curatekit.readers.labels import folded_label
 from curatekit.reporting import note
 from curatekit.train.trained_on import text_hashes
 
@@ -61,8 +62,8 @@ def coded_as(dataset: Dataset, classes: Sequence[str], whose: str, normalise_lab
     Raises InputError listing the labels that are not among them, with the nearest one.
     """
     if normalise_labels:
-        spelling = {_folded(name): name for name in classes}
-        read_as = [spelling.get(_folded(name), name) for name in dataset.classes]
+        spelling = {folded_label(name): name for name in classes}
+        read_as = [spelling.get(folded_label(name), name) for name in dataset.classes]
         for old, new in zip(dataset.classes, read_as, strict=True):
             if old != new:
                 note(f"{dataset.name}: label {old!r} is read as {new!r}.")
@@ -76,7 +77,3 @@ def coded_as(dataset: Dataset, classes: Sequence[str], whose: str, normalise_lab
             "Correct them; those that differ by case or spaces alone are merged with --normalise-labels."
         )
     return dataset.with_classes(classes)
-
-
-def _folded(label: str) -> str:
-    return " ".join(label.split()).casefold()

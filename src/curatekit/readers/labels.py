@@ -44,6 +44,7 @@ def one_spelling(
 
 
 def folded_label(name: str) -> str:
+    """Return what labels that differ by case or spaces alone have in common."""
     return " ".join(name.split()).casefold()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from curatekit import hub
 from curatekit.embed import embed
 from curatekit.encoders import contents, hardware, load_encoder, places
 from curatekit.errors import InputError
@@ -206,8 +207,8 @@ def test_a_silent_hub_is_given_up_soon_and_said(monkeypatch: pytest.MonkeyPatch)
         raise OSError("timed out")  # its thread may wake while another test runs
 
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(places, "_HUB_SECONDS", 0.05)
-    monkeypatch.setattr(places.socket, "create_connection", silent)
+    monkeypatch.setattr(hub, "SECONDS", 0.05)
+    monkeypatch.setattr(hub.socket, "create_connection", silent)
     listener = Listener()
     with reporting(listener), pytest.raises(InputError, match="the hub cannot be reached"):
         load_encoder(DEFAULT_ENCODER)
@@ -223,7 +224,7 @@ def test_a_hub_that_fails_on_the_way_is_said(monkeypatch: pytest.MonkeyPatch) ->
         raise errors.LocalEntryNotFoundError("gone")
 
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(places, "_answers", lambda address: True)
+    monkeypatch.setattr(hub, "answers", lambda: True)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", cut_off)
     with pytest.raises(InputError, match="did not deliver it"):
         load_encoder("someone/something")

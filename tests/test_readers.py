@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -822,3 +824,23 @@ def test_real_data(real_data: Path) -> None:
     assert dataset.texts == tuple(expected["text"])
     assert dataset.label_names == tuple(expected["label"])
     assert np.array_equal(dataset.labels, [dataset.classes.index(name) for name in expected["label"]])
+
+
+def test_a_hub_that_cannot_be_reached_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    from curatekit import hub
+
+    asked: list[str | None] = []
+    fake = types.ModuleType("datasets")
+    fake.exceptions = types.SimpleNamespace(DatasetsError=ValueError)  # type: ignore[attr-defined]
+
+    def load_dataset(*_: Any, **__: Any) -> Any:
+        asked.append(os.environ.get("HF_HUB_OFFLINE"))
+        raise ConnectionError("not in the cache")
+
+    fake.load_dataset = load_dataset  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(hub, "answers", lambda: False)
+    with pytest.raises(InputError, match="cannot be had: not in the cache"):
+        read_dataset("hf://owner/name:train")
+    assert asked == ["1"]

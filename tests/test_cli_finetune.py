@@ -82,7 +82,7 @@ def test_the_probe(files: Path, base: Path) -> None:
     ran = run("train.csv", "--eval", "eval.csv", "--base", "probe", "--encoder", base, "-o", "model")
     assert ran.exit_code == 0, ran.output
     assert "accuracy  0.9" in ran.stdout or "accuracy  1.0" in ran.stdout
-    assert ran.stdout.splitlines()[-1] == "Next: curate evaluate model eval.csv --spec specs.yaml"
+    assert ran.stdout.splitlines()[-1] == "Next: curate evaluate model eval.csv --spec SPEC"
     assert load_model("model").classes == CLASSES
 
 

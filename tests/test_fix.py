@@ -234,3 +234,18 @@ def test_the_data_are_not_written_over(folder: Path) -> None:
     ran = run(folder / "issues.csv", "-o", folder / "data.csv")
     assert ran.exit_code == 2
     assert "would replace the input" in ran.output
+
+
+def test_normalised_labels_are_written_as_they_were_read(folder: Path) -> None:
+    text = (folder / "data.csv").read_text().replace('text, 2",bad', 'text, 2",Bad ')
+    assert "Bad ," in text
+    (folder / "data.csv").write_text(text)
+    manifest = json.loads((folder / "issues.csv.run.json").read_text())
+    manifest["parameters"]["normalise_labels"] = True
+    manifest["inputs"][0]["sha256"] = sha256_file(folder / "data.csv")
+    (folder / "issues.csv.run.json").write_text(json.dumps(manifest))
+    ran = run(folder / "issues.csv", "-o", folder / "fixed.csv")
+    assert ran.exit_code == 0, ran.output
+    assert set(read_dataset(folder / "fixed.csv", "text", "mood", "id").classes) == {"bad", "good"}
+    assert run("--undo", folder / "fixed.csv.patch.jsonl", "-o", folder / "back.csv").exit_code == 0
+    assert (folder / "back.csv").read_text().count("Bad ,") == 1

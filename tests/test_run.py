@@ -68,7 +68,15 @@ def test_lineage_sees_a_file_that_changed_or_is_gone(chain: Path) -> None:
     (chain / "raw.csv").unlink()
     assert [s.intact for s in lineage(chain / "fixed.csv")] == [True, True, False]
     (chain / "fixed.csv").write_text("other")
-    assert not lineage(chain / "fixed.csv")[0].intact
+    assert lineage(chain / "fixed.csv")[0].edited
+
+
+def test_lineage_tells_an_edited_file_from_what_its_command_wrote(chain: Path) -> None:
+    assert not any(s.edited for s in lineage(chain / "fixed.csv"))
+    (chain / "issues.csv").write_text("reviewed by hand")
+    step("fix", chain / "issues.csv", chain / "fixed.csv")
+    steps = lineage(chain / "fixed.csv")
+    assert [(s.edited, s.intact) for s in steps] == [(False, True), (True, True), (False, True)]
 
 
 def test_lineage_of_a_file_without_manifest_says_so(tmp_path: Path) -> None:

@@ -140,4 +140,7 @@ def test_the_next_command_can_be_pasted() -> None:
     assert following("pvi", Path("my file.csv"), columns=given) == (
         "Next: curate pvi 'my file.csv' --text 'a b' --text c --label y --id ''"
     )
-    assert following("lineage", "x.csv") == "Next: curate lineage x.csv"
+    given = DataOptions((), None, None, "skip", True, None)
+    assert following("pvi", "-", columns=given, why="to see") == (
+        "Next: curate pvi FILE --on-bad-row skip --normalise-labels  # to see"
+    )

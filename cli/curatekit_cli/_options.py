@@ -77,7 +77,10 @@ def data_options(command: Command) -> Command:
             "--normalise-labels", is_flag=True, help="Merge labels that differ only by case or spaces around them."
         ),
         click.option(
-            "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows: a small first run."
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Use only the first N rows of each file: a small first run.",
         ),
     ]
     return _bundle("data_options", DataOptions, options)(command)

@@ -53,15 +53,21 @@ def shown(text: str, width: int = 72) -> str:
     )
 
 
-def following(*words: object, columns: DataOptions | None = None) -> str:
-    """Return "Next: curate …", to be pasted: words quoted for a shell, with the column options that this run was given."""
+def following(*words: object, columns: DataOptions | None = None, why: str = "") -> str:
+    """Return "Next: curate …", to be pasted: words quoted for a shell, with the data options that this run was given.
+
+    `why` stands behind as a comment. A file that was standard input can be read no more: FILE stands for it.
+    """
     options: list[str] = []
     if columns is not None:
         for name in columns.text:
             options += ["--text", name]
         for option, value in (("--label", columns.label), ("--id", columns.id)):
             options += [option, value] if value is not None else []
-    return f"Next: {shlex.join(['curate', *map(str, words), *options])}"
+        options += ["--on-bad-row", "skip"] if columns.on_bad_row == "skip" else []
+        options += ["--normalise-labels"] if columns.normalise_labels else []
+    command = shlex.join(["curate", *("FILE" if str(word) == "-" else str(word) for word in words), *options])
+    return f"Next: {command}" + (f"  # {why}" if why else "")
 
 
 def interval(of: Interval) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._options import DataOptions, data_options, json_option, output_option, seed_option
-from curatekit_cli._print import interval, result, shown, table
+from curatekit_cli._print import following, interval, result, shown, table
 from curatekit_cli._session import read, session
 
 if TYPE_CHECKING:
@@ -117,10 +117,14 @@ def command(
                 write_table(pl.concat(rows), output)
             run.output(output)
             lines.append(f"Written: {output}")
-        following = "curate evaluate with --spec specs.yaml, to see what the model must get right"
         if spec is not None:
-            following = f"curate select POOL --spec {spec} -o chosen.csv, for rows that lower these failures"
-        result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+            why = "rows that lower these failures"
+            then = following(
+                "select", "POOL", "--spec", spec, "--train", "TRAIN", "-o", "chosen.csv", columns=data_options, why=why
+            )
+        else:
+            then = following("evaluate", model, "--spec", "SPEC", why="what the model must get right")
+        result(as_json, {**payload, "output": output}, [*lines, then])
 
 
 def _seen(model: Path, inputs: Inputs, what: str) -> int | None:

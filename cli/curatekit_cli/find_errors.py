@@ -114,7 +114,9 @@ def command(
         run.metrics.update(payload)
         rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "score").iter_rows())
         then = (
-            following("fix", output, "-o", "fixed.csv") if output is not None else "Next: the same with -o issues.csv"
+            following("fix", output, *(("--data", data) if data == "-" else ()), "-o", "fixed.csv")
+            if output is not None
+            else "Next: the same with -o issues.csv"
         )
         lines = [*_lines(found.summary), "", *table(["id", "text", "given", "suggested", "score"], rows), ""]
         result(as_json, {**payload, "output": output}, [*lines, then])
@@ -164,4 +166,5 @@ def _joint(summary: Summary) -> list[str]:
             f"The confident joint and the noise matrix of {len(summary.classes)} classes are in the manifest and in --json."
         ]
     rows = [[name, *counts] for name, counts in zip(summary.classes, summary.confident_joint, strict=True)]
-    return ["", *table(["given \\ confidently", *(shown(name, 20) for name in summary.classes)], rows)]
+    title = "Confident joint of all rows, an estimate by cleanlab's rule (not the list above): given label down, real label across"
+    return ["", title, *table(["given \\ real", *(shown(name, 20) for name in summary.classes)], rows)]

@@ -16,7 +16,7 @@ from curatekit_cli._options import (
     output_option,
     seed_option,
 )
-from curatekit_cli._print import result
+from curatekit_cli._print import following, result
 from curatekit_cli._session import read, session
 from curatekit_cli.evaluate import scores_lines, scores_payload
 
@@ -147,8 +147,8 @@ def command(
         write_json(output / "metrics.json", plain(payload))
         run.metrics.update(payload)
         run.output(output)
-        following = f"curate evaluate {output} {evaluation or 'HELDOUT'} --spec specs.yaml"
-        result(as_json, {**payload, "output": output}, [*lines, f"Next: {following}"])
+        then = following("evaluate", output, evaluation or "HELDOUT", "--spec", "SPEC", columns=data_options)
+        result(as_json, {**payload, "output": output}, [*lines, then])
 
 
 def _check(context: click.Context, base: str) -> None:

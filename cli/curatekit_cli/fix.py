@@ -67,7 +67,7 @@ def command(
     with session(output) as run:
         from curatekit.errors import InputError
         from curatekit.files import sha256_file
-        from curatekit.fix import Patch, changes, class_counts, fixed, patch_path, write_patch
+        from curatekit.fix import Patch, changes, class_counts, fixed, patch_path, spellings, write_patch
         from curatekit.readers import read_frame
         from curatekit.reporting import note
         from curatekit.writers import write_table
@@ -84,6 +84,7 @@ def command(
         column = dataset.columns.label
         assert column is not None  # labels are required
         made = changes(dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability)  # type: ignore[arg-type]
+        made = [*spellings(dataset, made), *made]
         table = fixed(dataset.frame, column, made)
         write_table(table, output)
         patch = patch_path(output)
@@ -112,7 +113,12 @@ def command(
                 ),
                 *([f"  and {len(moved) - FIRST} more classes, in the manifest"] if len(moved) > FIRST else []),
                 f"To undo: curate fix --undo {patch} -o restored{output.suffix}",
-                following("pvi", output, columns=_columns(dataset)),
+                following(
+                    "pvi",
+                    output,
+                    columns=_columns(dataset),
+                    why="a rise in V is no evidence: a model chose these labels",
+                ),
             ],
         )
 

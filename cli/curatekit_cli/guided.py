@@ -18,7 +18,7 @@ from curatekit_cli._options import (
     output_option,
     seed_option,
 )
-from curatekit_cli._print import result, table
+from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
 from curatekit_cli.select import fitted_line
 
@@ -83,7 +83,8 @@ def command(
 
     M0 is trained on the training data, M1 with k random rows of the pool added, M1' with k random rows that have the specifications'
     label shares (the fair baseline), M2 with the chosen rows. Finished runs are kept beside the output, so that the same
-    command goes on where it was interrupted.
+    command goes on where it was interrupted. The probe's features are fitted on train and pool together; curate finetune --base
+    probe has only its own rows for that, so its figures differ a little.
 
     Example: curate guided --train train.csv --heldout test.csv --pool pool.csv --spec specs.yaml -k 500 -o guided.csv
     """
@@ -135,12 +136,11 @@ def command(
         run.output(store)
         run.metrics.update(payload)
         largest = max(row.k for row in measured.table)
-        following = (
-            f"curate select {pool} --spec {spec} --train {train} -k {largest} -o chosen.csv, for the rows themselves"
-        )
-        result(
-            as_json, {**payload, "output": output}, [*lines(measured), "", f"Written: {output}", f"Next: {following}"]
-        )
+        then = following(
+            "select", pool, "--spec", spec, "--train", train, "-k", largest, "-o", "chosen.csv",
+            columns=data_options, why="the rows themselves",
+        )  # fmt: skip
+        result(as_json, {**payload, "output": output}, [*lines(measured), "", f"Written: {output}", then])
 
 
 def described(measured: Guided) -> dict[str, Any]:
@@ -183,12 +183,8 @@ def lines(measured: Guided) -> list[str]:
         *table(header, map(cells, measured.table)),
         *fitted_line([row.method for row in measured.table if row.signal_is_fitted]),
         "",
-        *(
-            f"{row.model} {row.method}, k = {row.k:,}: "
-            + ", ".join(f"{name} {value:.2f}" for name, value in row.ratios.items())
-            for row in measured.table
-            if row.ratios
-        ),
+        "± is the standard deviation over runs.",
+        *(_compared(row) for row in measured.table if row.ratios),
     ]
     if len({row.runs for row in measured.table}) > 1:
         text.append("One run where nothing in the method or the model is drawn at random: every seed gives the same.")
@@ -203,6 +199,19 @@ def lines(measured: Guided) -> list[str]:
         ),
     ]
     return text
+
+
+def _compared(row: Row) -> str:
+    """Return how often a guided model fails against the baselines, in words."""
+    plain, fair, by_label, fair_by_label = (
+        row.ratios[f"{measure} / {baseline}"]
+        for measure in ("failure_rate", "failure_rate_by_label")
+        for baseline in ("M1", "M1'")
+    )
+    return (
+        f"{row.model} ({row.method}, k = {row.k:,}) fails {plain:.2f} times as often as M1 and {fair:.2f} times as often as M1'; "
+        f"averaged over labels {by_label:.2f} and {fair_by_label:.2f} times."
+    )
 
 
 def spread_text(spread: Spread) -> str:

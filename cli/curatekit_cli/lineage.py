@@ -29,7 +29,8 @@ def command(file: Path, as_json: bool) -> None:
                 if step.manifest
                 else "not made by curate"
             )
-            state = "" if step.intact else ("  GONE" if step.sha256 is None else "  CHANGED SINCE")
+            state = ", edited since" if step.edited else ""
+            state += "" if step.intact else ("  GONE" if step.sha256 is None else "  CHANGED AFTER IT WAS READ")
             return f"{'  ' * step.depth}{step.source}  {(step.sha256 or step.expected or '')[:12]}  {made}{state}"
 
         steps = lineage(file)
@@ -41,6 +42,7 @@ def command(file: Path, as_json: bool) -> None:
                     "sha256": step.sha256,
                     "expected_sha256": step.expected,
                     "intact": step.intact,
+                    "edited": step.edited,
                     "command": step.manifest["argv"] if step.manifest else None,
                 }
                 for step in steps
@@ -50,6 +52,10 @@ def command(file: Path, as_json: bool) -> None:
         broken = [step for step in steps if not step.intact]
         if broken:
             raise VerificationFailed(
-                f"{len(broken)} file(s) behind {file} are gone or have changed since, the first is {broken[0].source}; "
-                "run the commands above again."
+                f"{len(broken)} file(s) behind {file} are gone or have changed after they were read, the first is "
+                f"{broken[0].source}. {file} stands for what they were; run its command again to follow them."
+            )
+        if steps[0].edited:
+            raise VerificationFailed(
+                f"{file} is not what curate wrote: it was edited since, which may be what you want."
             )

@@ -160,4 +160,5 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
             ["label", "rows", "V", "low", "high", "accuracy", "PVI < 0", "wrong below", "right above"],
             rows,
         ),
+        "wrong below, right above: at a PVI under the first the prediction is wrong, over the second right, whatever the row.",
     ]

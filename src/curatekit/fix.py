@@ -96,6 +96,23 @@ def changes(
     return chosen
 
 
+def spellings(dataset: Dataset, made: Sequence[Change]) -> list[Change]:
+    """Return the changes that write each label of a dataset read with normalised labels as it was read.
+
+    Rows that `made` changes are left to it. There are none where labels were read as they stand.
+    """
+    names = dataset.label_names
+    if dataset.frame.schema[dataset.columns.label or ""] != pl.String:
+        return []
+    done = {change.row for change in made}
+    written = dataset.frame[dataset.columns.label or ""].to_list()
+    return [
+        Change(str(dataset.ids[row]), row, "relabel", old, new, "normalised label")
+        for row, (old, new) in enumerate(zip(written, names, strict=True))
+        if new is not None and old != new and row not in done
+    ]
+
+
 def fixed(frame: pl.DataFrame, label: str, changes: Sequence[Change]) -> pl.DataFrame:
     """Return the table with the changes made: labels replaced, dropped rows gone, all else as it was."""
     frame = _with_labels(frame, label, {change.row: change.new for change in changes if change.action == "relabel"})

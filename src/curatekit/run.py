@@ -127,7 +127,7 @@ class Step:
     source: str
     depth: int
     sha256: str | None  # of the file as it is now; None when it is gone, or is no file
-    expected: str | None  # what the manifest that names it says
+    expected: str | None  # what the manifest that read it says; None for the file asked for
     manifest: dict[str, Any] | None
 
     @property
@@ -136,6 +136,14 @@ class Step:
         if not is_file(self.source):
             return True
         return self.sha256 is not None and self.expected in (None, self.sha256)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the file is no longer what its own manifest says was written: somebody changed it by hand."""
+        if self.manifest is None or self.sha256 is None:
+            return False
+        name = Path(self.source).name
+        return self.sha256 not in {entry["sha256"] for entry in self.manifest["outputs"] if entry["path"] == name}
 
 
 def lineage(path: Path | str) -> list[Step]:
@@ -150,8 +158,7 @@ def lineage(path: Path | str) -> list[Step]:
     manifest = read_manifest(path)
     if manifest is None:
         raise InputError(f"{path} has no manifest ({manifest_path(path).name}), so no curate command wrote it here.")
-    own = next((entry["sha256"] for entry in manifest["outputs"] if entry["path"] == path.name), None)
-    return list(_walk(path, own, 0, frozenset()))
+    return list(_walk(path, None, 0, frozenset()))
 
 
 def _walk(path: Path, expected: str | None, depth: int, above: frozenset[Path]) -> Iterator[Step]:

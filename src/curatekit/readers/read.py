@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,12 +16,14 @@ from curatekit.dataset import SET_ASIDE, Columns, Dataset, content_ids, encode
 from curatekit.errors import InputError
 from curatekit.readers.columns import choose_columns
 from curatekit.readers.labels import one_spelling
+from curatekit.readers.source import NOT_UTF8
 from curatekit.readers.table import Table
 from curatekit.readers.tables import read_source
 from curatekit.reporting import note
 
 MAX_TEXT = 1 << 20  # bytes; longer is a file that slipped into a cell, and tokenising it takes seconds a row
 SHOWN = 5
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _LONGEST = 200  # characters of one reason in a message
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # would break the line, or steer the terminal
 
@@ -63,8 +66,11 @@ def read_dataset(
     table, path, sha256 = read_source(source)
     if not table.frame.height:
         broken = [Bad(row, None, reason) for row, reason in table.broken]
-        found = f"no usable row: {_told(table.unit, broken)}" if broken else "no rows"
-        raise InputError(f"{path} has {found}. Give a file with at least one row.")
+        if not broken:
+            raise InputError(f"{path} has no rows. Give a file with at least one row.")
+        raise InputError(
+            f"{path}: {_unusable(table.unit, broken, 0)}. {_encoding(path, table, broken) or 'Correct them.'}"
+        )
     columns = choose_columns(table.frame, path, (text,) if isinstance(text, str) else tuple(text), label, id, labels)
     texts = [table.strings(name) for name in columns.text]
     given = table.strings(columns.label) if columns.label else None
@@ -84,9 +90,9 @@ def read_dataset(
         ]
     )
     if bad and on_bad_row == "fail":
-        raise InputError(_refusal(path, table.unit, bad, len(usable), columns.id if id is None else None))
+        raise InputError(_refusal(path, table, bad, len(usable), columns.id if id is None else None))
     if not len(usable):
-        raise InputError(f"{path} has no usable row: {_told(table.unit, bad)}.")
+        raise InputError(f"{path}: {_unusable(table.unit, bad, 0)}. {_encoding(path, table, bad) or 'Correct them.'}")
     if bad:
         note(f"{path}: {len(bad)} of {len(bad) + len(usable)} rows set aside: {_told(table.unit, bad)}.")
 
@@ -158,12 +164,27 @@ def _reasons(
     return frame.select("id", number, reasons.alias("reason")).select(pl.coalesce(reason, repeated)).to_series()
 
 
-def _refusal(path: str, unit: str, bad: list[Bad], usable: int, guessed_id: str | None) -> str:
-    rows = f"{len(bad)} of {len(bad) + usable} rows cannot be used"
-    advice = "Correct them, or set them aside with --on-bad-row skip."
+def _refusal(path: str, table: Table, bad: list[Bad], usable: int, guessed_id: str | None) -> str:
+    advice = _encoding(path, table, bad) or "Correct them, or set them aside with --on-bad-row skip."
     if guessed_id and any(reason.startswith("the id ") for _, _, reason in bad):
         advice += f" If {guessed_id!r} is no id, --id '' makes ids from the texts."
-    return f"{path}: {rows}: {_told(unit, bad)}. {advice}"
+    return f"{path}: {_unusable(table.unit, bad, usable)}. {advice}"
+
+
+def _unusable(unit: str, bad: list[Bad], usable: int) -> str:
+    return f"{len(bad)} of {len(bad) + usable} rows cannot be used: {_told(unit, bad)}"
+
+
+def _encoding(path: str, table: Table, bad: list[Bad]) -> str:
+    """Return how to convert a file in which nothing beyond ASCII is UTF-8; empty when its bad rows are bad otherwise."""
+    if not any(reason.endswith(NOT_UTF8) for _, _, reason in bad):
+        return ""
+    strings = table.frame.select(pl.col(pl.String))
+    if any(column.str.contains(r"[^\x00-\x7f]").any() for column in strings):
+        return ""  # UTF-8 for the most part: these rows are damaged
+    suffix = Path(path).suffix
+    files = f" {shlex.quote(path)} > utf8{suffix}" if suffix in TEXT_SUFFIXES else ""
+    return f"The file is not UTF-8 (it looks like latin-1): iconv -f latin1 -t utf-8{files}"
 
 
 def _told(unit: str, bad: list[Bad]) -> str:

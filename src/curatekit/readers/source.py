@@ -13,6 +13,7 @@ COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 MAX_BYTES = 8 << 30  # of one decompressed file
 MAX_RATIO = 200  # text rarely shrinks to a twentieth; a bomb to a thousandth
 SMALL = 64 << 20  # below this no ratio is suspicious
+NOT_UTF8 = "is not valid UTF-8"
 _CHUNK = 1 << 20
 
 # The longer marks first: the UTF-32 one begins with the UTF-16 one.
@@ -119,6 +120,6 @@ def unreadable(value: str) -> str | None:
         code, before = ord(value[error.start]), value[: error.start]
         if 0xDC80 <= code <= 0xDCFF:
             byte = len(before.encode(errors="surrogateescape")) + 1
-            return f"byte {byte} (0x{code - 0xDC00:02x}) is not valid UTF-8"
+            return f"byte {byte} (0x{code - 0xDC00:02x}) {NOT_UTF8}"
         return f"character {error.start + 1} is a lone surrogate (U+{code:04X})"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import stat
 from collections.abc import Callable
@@ -49,7 +50,12 @@ def read_source(source: str | Path) -> Source:
     path = Path(source)
     if address == STDIN:
         data = read_stdin()
-        return Source(read_jsonl(data, "standard input"), "standard input", _sha256(data))
+        table = read_jsonl(data, "standard input")
+        if not table.frame.height and not data.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith(b"{"):
+            raise InputError(
+                "standard input is read as jsonl, and its first line is no JSON object: give the file itself, or convert it."
+            )
+        return Source(table, "standard input", _sha256(data))
     if address.startswith(PREFIX):
         table = read_hub(address)
         return Source(table, address, _sha256(table.frame.write_ipc(None).getvalue()))

@@ -112,6 +112,17 @@ def test_messages_list_ten_names_at_most() -> None:
         dataset.with_classes(())
 
 
+def test_a_column_of_texts_given_as_label_is_doubted_in_short_words() -> None:
+    tweets = [f"tweet {i} " + "x" * 200 for i in range(20)]
+    dataset = from_lists(tweets, tweets)
+    for check in (dataset.require_rows_per_class, lambda: dataset.with_classes(("a", "b"))):
+        with pytest.raises(InputError, match="20 different values in 20 rows: is 'label' the label column") as caught:
+            check()
+        assert len(str(caught.value)) < 800
+    assert not dataset.take(range(19)).doubt()
+    assert not from_lists(tweets, [str(i // 2) for i in range(20)]).doubt()
+
+
 @given(st.lists(st.none() | st.text(max_size=3)))
 def test_encode_and_decode(labels: list[str | None]) -> None:
     coded = encode(labels)

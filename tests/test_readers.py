@@ -125,6 +125,13 @@ def test_pairs(put: Any) -> None:
     assert "names the same column twice" in refused(put("q1,q2,label\na,b,x\n"), text=("q1", "q1"))
 
 
+def test_one_column_is_not_text_and_label_at_once(put: Any) -> None:
+    path = put("id,body,class\n1,a,x\n")
+    assert "column 'body' is named both as --text and as --label" in refused(path, text="body", label="body")
+    assert "column 'id' is named both as --id and as --label" in refused(path, id="id", label="id")
+    assert read_dataset(path, text="body", label="body", labels="none").columns.label is None
+
+
 # Hugging Face
 
 

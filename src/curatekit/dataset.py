@@ -105,7 +105,7 @@ class Dataset:
         if unknown := [name for name in present if name not in index]:
             raise InputError(
                 f"{self.name} has labels that are not among the classes: {_quoted(unknown)}. "
-                f"The classes are {_quoted(classes)}."
+                f"The classes are {_quoted(classes)}.{self.doubt()}"
             )
         # The last entry is what label -1, no label, is mapped to.
         codes = np.array([index.get(name, -1) for name in self.classes] + [-1], dtype=np.int64)
@@ -129,13 +129,21 @@ class Dataset:
         """
         distinct = set(zip(self.labels.tolist(), self.texts, strict=True))
         counts = Counter(label for label, _ in distinct)
-        small = [f"{name!r} ({counts[k]})" for k, name in enumerate(self.classes) if 0 < counts[k] < minimum]
+        small = [f"{quoted(name)} ({counts[k]})" for k, name in enumerate(self.classes) if 0 < counts[k] < minimum]
         if small:
             raise InputError(
                 f"{self.name} has classes with fewer than {minimum} different texts{self._in_column()}: {_listed(small)}. "
-                "Give them more texts, merge them with another class, or leave them out."
+                f"Give them more texts, merge them with another class, or leave them out.{self.doubt()}"
             )
         return self
+
+    def doubt(self) -> str:
+        """Return the question whether the column of labels is one, where most values are different; else nothing."""
+        labels = self.labels[self.labels >= 0]
+        different = len(np.unique(labels))
+        if not self.columns.label or len(labels) < 20 or 2 * different <= len(labels):
+            return ""
+        return f" {different:,} different values in {len(labels):,} rows: is {self.columns.label!r} the label column?"
 
     def _in_column(self) -> str:
         return f" in column {self.columns.label!r}" if self.columns.label else ""
@@ -202,8 +210,13 @@ def content_ids(inputs: tuple[tuple[str, ...], ...]) -> Strings:
     return ids
 
 
+def quoted(name: str, width: int = 40) -> str:
+    """Return a label in quotes for a message, cut at `width` characters."""
+    return repr(name if len(name) <= width else f"{name[: width - 1]}…")
+
+
 def _quoted(names: Iterable[str]) -> str:
-    return _listed([repr(name) for name in names])
+    return _listed([quoted(name) for name in names])
 
 
 def _listed(items: Sequence[str], most: int = 10) -> str:

@@ -49,6 +49,9 @@ def choose_columns(
                 )
     if len(set(text)) != len(text):
         raise InputError(f"--text names the same column twice: {', '.join(text)}. Name two different ones for pairs.")
+    if labels != "none" and label is not None and label in {*text, id}:
+        other = "--text" if label in text else "--id"
+        raise InputError(f"{path}: column {label!r} is named both as {other} and as --label. Name two different ones.")
     the_id = (id or None) if id is not None else _guess(frame, _ID, {*text, label})
     the_label = None
     if labels != "none":

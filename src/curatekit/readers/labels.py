@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from curatekit.arrays import Ints
+from curatekit.dataset import quoted
 from curatekit.errors import InputError
 from curatekit.reporting import note
 
@@ -25,12 +26,13 @@ def one_spelling(
     if normalise:
         changed = {name: group[0].strip() for group in spellings.values() for name in group if name != group[0].strip()}
         for old, new in changed.items():
-            note(f"{path}: label {old!r} ({counts[old]} rows) is read as {new!r}.")
+            note(f"{path}: label {quoted(old)} ({counts[old]} rows) is read as {quoted(new)}.")
         return [None if name is None else changed.get(name, name) for name in names]
     for first, *others in spellings.values():
         if others:
             where = [
-                f"{name!r} ({unit} {numbers[names.index(name)]}, {counts[name]} rows)" for name in (first, others[0])
+                f"{quoted(name)} ({unit} {numbers[names.index(name)]}, {counts[name]} rows)"
+                for name in (first, others[0])
             ]
             raise InputError(
                 f"{path}: two labels in column {column!r} differ by case or spaces alone: {' and '.join(where)}. "

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curatekit.arrays import Ints
-from curatekit.dataset import Dataset
+from curatekit.dataset import Dataset, quoted
 from curatekit.errors import InputError, nearest_name
 from curatekit.readers.labels import folded_label
 from curatekit.reporting import note
@@ -73,7 +73,7 @@ def coded_as(dataset: Dataset, classes: Sequence[str], whose: str, normalise_lab
         near = nearest_name(unknown[0], classes)
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
         raise InputError(
-            f"{dataset.name} has labels that {whose} does not have: {', '.join(map(repr, unknown[:10]))}{more}.{near} "
-            "Correct them; those that differ by case or spaces alone are merged with --normalise-labels."
+            f"{dataset.name} has labels that {whose} does not have: {', '.join(map(quoted, unknown[:10]))}{more}.{near} "
+            f"Correct them; those that differ by case or spaces alone are merged with --normalise-labels.{dataset.doubt()}"
         )
     return dataset.with_classes(classes)

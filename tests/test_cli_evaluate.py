@@ -148,6 +148,23 @@ def test_on_both(files: Path, model: Path) -> None:
     assert "5 tests of 2 specifications" in ran.stdout
 
 
+def test_a_model_that_predicts_one_class_is_told_of(files: Path, model: Path) -> None:
+    rows = pl.read_csv("heldout.csv").filter(pl.col("text").str.contains("great|lovely|fine|good"))
+    texts = rows["text"].to_list()[:10]
+    for labels, told in ((["neg", "pos"] * 5, True), (["pos"] * 10, False)):
+        pl.DataFrame({"text": texts, "label": labels}).write_csv("positive.csv")
+        ran = run(model, "positive.csv")
+        assert ran.exit_code == 0, ran.output
+        assert ("the model predicts 'pos' for every row: more epochs" in ran.stderr) == told
+
+
+def test_the_model_is_looked_at_before_the_data(files: Path) -> None:
+    pl.DataFrame({"a": ["x"], "b": ["y"]}).write_csv("odd.csv")
+    ran = run("nosuchmodel", "odd.csv")
+    assert ran.exit_code == 2
+    assert "There is no model folder nosuchmodel" in ran.stderr
+
+
 def test_bad_input(files: Path, model: Path) -> None:
     pl.DataFrame({"text": ["a plot"], "label": ["neutral"]}).write_csv("neutral.csv")
     pl.DataFrame({"text": ["a plot"], "label": ["Pos"]}).write_csv("shouted.csv")

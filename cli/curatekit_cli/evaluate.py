@@ -58,12 +58,13 @@ def command(
         from curatekit.files import write_json
         from curatekit.run import plain
         from curatekit.specs import read_specifications, specification_files
-        from curatekit.train.model import load_model
+        from curatekit.train.model import kind_of_model, load_model
         from curatekit.train.rows import coded_as
         from curatekit.writers import write_table
 
         if data is None and spec is None:
             raise InputError("There is nothing to measure on. Give DATA with labels, --spec with tests, or both.")
+        kind_of_model(model)  # a wrong folder is told before any data is read
         specifications = read_specifications(spec, tests=True) if spec is not None else ()
         dataset = read(run, data, data_options) if data is not None else None
         trained = load_model(model, Cache(default_root()))
@@ -143,7 +144,14 @@ def _seen(model: Path, inputs: Inputs, what: str) -> int | None:
 
 
 def scores_payload(scores: Classification, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return the scores as plain values."""
+    """Return the scores as plain values; a note tells of a model that has learnt one class alone."""
+    from curatekit.reporting import note
+
+    predicted = [name for name, row in zip(classes, scores.per_class, strict=True) if row.predicted]
+    if len(predicted) == 1 and sum(row.n > 0 for row in scores.per_class) > 1:
+        note(
+            f"the model predicts {predicted[0]!r} for every row: more epochs, rows or a higher learning rate are needed."
+        )
     return {
         "rows": scores.n,
         "accuracy": scores.accuracy._asdict(),

@@ -36,6 +36,14 @@ def load_model(folder: Path | str, cache: Cache | None = None) -> Model:
     """
     from curatekit.train.probe import load_probe
 
+    return load_probe(folder, cache) if kind_of_model(folder) == "probe" else load_classifier(folder)
+
+
+def kind_of_model(folder: Path | str) -> str:
+    """Return "probe" or "classifier", what `folder` says it holds, without loading it; a folder without mark may be neither.
+
+    Raises InputError when there is no such folder, or when its training was never finished.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no model folder {folder}. Make one with: curate finetune TRAIN -o {folder}")
@@ -44,6 +52,5 @@ def load_model(folder: Path | str, cache: Cache | None = None) -> Model:
             raise InputError(
                 f"The training of {folder} was not finished. Run the same curate finetune again: it goes on."
             )
-        return load_classifier(folder)
-    kind = json.loads((folder / MARK).read_text(encoding="utf-8"))["kind"]
-    return load_probe(folder, cache) if kind == "probe" else load_classifier(folder)
+        return "classifier"
+    return str(json.loads((folder / MARK).read_text(encoding="utf-8"))["kind"])

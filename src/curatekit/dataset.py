@@ -130,10 +130,15 @@ class Dataset:
         distinct = set(zip(self.labels.tolist(), self.texts, strict=True))
         counts = Counter(label for label, _ in distinct)
         small = [f"{quoted(name)} ({counts[k]})" for k, name in enumerate(self.classes) if 0 < counts[k] < minimum]
+        if small and (doubt := self.doubt()):
+            raise InputError(
+                f"{self.name}:{doubt} Name another with --label; each label needs {minimum} or more different texts, "
+                f"and {len(small):,} have fewer, such as {small[0]}."
+            )
         if small:
             raise InputError(
                 f"{self.name} has classes with fewer than {minimum} different texts{self._in_column()}: {_listed(small)}. "
-                f"Give them more texts, merge them with another class, or leave them out.{self.doubt()}"
+                "Give them more texts, merge them with another class, or leave them out."
             )
         return self
 

@@ -50,7 +50,7 @@ def command(
     with session(output, also=(".json",)) as run:
         import polars as pl
 
-        from curatekit.cache import Cache, default_root
+        from curatekit.cache import Cache
         from curatekit.errors import InputError
         from curatekit.evaluate.classification import classification
         from curatekit.evaluate.failure_rate import failure_rate
@@ -67,7 +67,7 @@ def command(
         kind_of_model(model)  # a wrong folder is told before any data is read
         specifications = read_specifications(spec, tests=True) if spec is not None else ()
         dataset = read(run, data, data_options) if data is not None else None
-        trained = load_model(model, Cache(default_root()))
+        trained = load_model(model, Cache())
         run.input(model)
         payload: dict[str, Any] = {"model": model, "classes": trained.classes, "trained_on": {}}
         lines: list[str] = []

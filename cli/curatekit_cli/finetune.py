@@ -170,7 +170,7 @@ def _check(context: click.Context, base: str) -> None:
 
 
 def _probe(rows: Rows, options: EncoderOptions, seed: int, output: Path, overwrite: bool) -> Model:
-    from curatekit.cache import Cache, default_root
+    from curatekit.cache import Cache
     from curatekit.encoders import load_encoder
     from curatekit.train.probe import fit_probe_classifier
 
@@ -180,7 +180,7 @@ def _probe(rows: Rows, options: EncoderOptions, seed: int, output: Path, overwri
         rows.classes,
         encoder=load_encoder(options.encoder, options.precision, options.backend),
         seed=seed,
-        cache=Cache(options.cache or default_root()),
+        cache=Cache(options.cache),
         output_dir=output,
         overwrite=overwrite,
     )

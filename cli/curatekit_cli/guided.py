@@ -89,7 +89,7 @@ def command(
     Example: curate guided --train train.csv --heldout test.csv --pool pool.csv --spec specs.yaml -k 500 -o guided.csv
     """
     with session(output, also=(".json",)) as run:
-        from curatekit.cache import Cache, default_root
+        from curatekit.cache import Cache
         from curatekit.encoders import load_encoder
         from curatekit.errors import InputError
         from curatekit.files import write_json
@@ -125,7 +125,7 @@ def command(
             model=model,
             training=Training(epochs=epochs),
             store=store,
-            cache=Cache(chosen_by.cache or default_root()),
+            cache=Cache(chosen_by.cache),
         )
         payload = {"trained": model, **described(measured)}
         if output.suffix == ".json":

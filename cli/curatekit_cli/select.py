@@ -77,7 +77,7 @@ def command(
     with session(output) as run:
         import numpy as np
 
-        from curatekit.cache import Cache, default_root
+        from curatekit.cache import Cache
         from curatekit.embed import embed
         from curatekit.encoders import load_encoder
         from curatekit.evaluate.classification import macro_f1
@@ -112,7 +112,7 @@ def command(
             run.input(path)
         chosen_by = settings(encoder_options, seed=seed)
         encoder = load_encoder(chosen_by.encoder, chosen_by.precision, chosen_by.backend)
-        cache = Cache(chosen_by.cache or default_root())
+        cache = Cache(chosen_by.cache)
         prepared = prepare(trained, unused, specifications, encoder, cache, seed)
         material = prepared.material
         heldout_features = (

@@ -79,9 +79,9 @@ class Artifacts:
 
     @cached_property
     def cache(self) -> Cache:
-        from curatekit.cache import Cache, default_root
+        from curatekit.cache import Cache
 
-        return Cache(self.settings.cache or default_root())
+        return Cache(self.settings.cache)
 
     @cached_property
     def encoder(self) -> Encoder:

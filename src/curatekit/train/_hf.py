@@ -27,8 +27,8 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.utils import logging as hf_logging
 
+from curatekit.encoders.forward import quiet_transformers
 from curatekit.errors import CurateError, InputError
 from curatekit.reporting import step
 
@@ -40,21 +40,15 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence the logs, progress bars and deprecations of transformers and peft within; then all is as it was."""
-    verbosity, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
     accelerate = logging.getLogger("accelerate")
     level = accelerate.level
-    hf_logging.set_verbosity_error()
-    hf_logging.disable_progress_bar()
     accelerate.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with quiet_transformers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers by names that go in v6
             yield
     finally:
-        hf_logging.set_verbosity(verbosity)
         accelerate.setLevel(level)
-        if bars:
-            hf_logging.enable_progress_bar()
 
 
 @contextmanager

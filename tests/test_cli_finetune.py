@@ -191,9 +191,9 @@ def test_a_command_that_was_refused_can_be_corrected(files: Path, base: Path) ->
 
 
 def test_an_interrupted_run_says_how_to_go_on(files: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from curatekit.train import _hf
+    from curatekit import hf
 
-    training_step = _hf.Trainer.training_step
+    training_step = hf.Trainer.training_step
 
     def dying(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.state.global_step == 12:
@@ -202,7 +202,7 @@ def test_an_interrupted_run_says_how_to_go_on(files: Path, base: Path, monkeypat
 
     arguments = ["train.csv", "--base", base, "--batch-size", 8, "--epochs", 2, "-o", "model"]
     with monkeypatch.context() as patch:
-        patch.setattr(_hf.Trainer, "training_step", dying)
+        patch.setattr(hf.Trainer, "training_step", dying)
         ran = run(*arguments)
     assert ran.exit_code == 130
     assert not (files / "model.run.json").exists()

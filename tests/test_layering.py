@@ -19,7 +19,7 @@ LAYERS = [
     {"files", "hub"},
     {"run", "cache", "dataset", "writers"},
     {"readers", "specs"},
-    {"encoders", "embed", "index"},
+    {"encoders", "embed", "index", "hf"},
     {"predict"},
     {"artifacts"},
     {"scores", "information"},

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from curatekit import hf
 from curatekit.errors import CurateError, InputError
 from curatekit.evaluate.classification import macro_f1
-from curatekit.train import _hf
-from curatekit.train.classifier import Classifier, Training, _encoded, fit_classifier, load_classifier
+from curatekit.train.classifier import Classifier, Training, fit_classifier, load_classifier
 from curatekit.train.trained_on import text_hashes, trained_on
 from tests.tiny import CLASSES, easy_task, tiny_base
 
@@ -47,14 +47,14 @@ def assert_same_weights(one: Classifier, other: Classifier) -> None:
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, step: int, error: type[BaseException] = KeyboardInterrupt) -> None:
     """Let the training die at the beginning of its (step + 1)th batch."""
-    training_step = _hf.Trainer.training_step
+    training_step = hf.Trainer.training_step
 
     def dying(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.state.global_step == step:
             raise error
         return training_step(self, *args, **kwargs)
 
-    monkeypatch.setattr(_hf.Trainer, "training_step", dying)
+    monkeypatch.setattr(hf.Trainer, "training_step", dying)
 
 
 def test_it_learns_an_easy_task(base: Path, tmp_path: Path) -> None:
@@ -141,17 +141,17 @@ def test_a_killed_run_goes_on_to_the_weights_of_the_unbroken_run(
         with pytest.raises(KeyboardInterrupt):
             fit(tmp_path / "broken")
     assert not (tmp_path / "broken" / "curatekit.json").exists()
-    resumed_from = _hf.newest_checkpoint(tmp_path / "broken")
+    resumed_from = hf.newest_checkpoint(tmp_path / "broken")
     assert resumed_from is not None
     assert 0 < int(resumed_from.name.partition("-")[2]) <= killed_after
     starts: list[int] = []
-    begin = _hf._Log.on_train_begin
+    begin = hf._Log.on_train_begin
 
     def spy(self: Any, args: Any, state: Any, *rest: Any, **kwargs: Any) -> None:
         starts.append(state.global_step)
         begin(self, args, state, *rest, **kwargs)
 
-    monkeypatch.setattr(_hf._Log, "on_train_begin", spy)
+    monkeypatch.setattr(hf._Log, "on_train_begin", spy)
     resumed = fit(tmp_path / "broken")
     assert starts == [int(resumed_from.name.partition("-")[2])]  # it really went on, it did not start again
     assert_same_weights(unbroken, resumed)
@@ -171,7 +171,7 @@ def test_the_newest_checkpoint_is_the_newest_complete_one(
             fit_classifier(X, Y, CLASSES, base=base, training=training, output_dir=folder)
 
     def newest() -> str:
-        found = _hf.newest_checkpoint(folder)
+        found = hf.newest_checkpoint(folder)
         return found.name if found else "none"
 
     assert newest() == "checkpoint-15"
@@ -306,15 +306,15 @@ def test_hashes_of_texts() -> None:
 def test_a_tokenizer_in_python_is_read_too(notes: list[str]) -> None:
     from transformers import ByT5Tokenizer
 
-    rows = _encoded(ByT5Tokenizer(), (("good", "a longer text"),), 8)
+    rows = hf.encode(ByT5Tokenizer(), (("good", "a longer text"),), 8)
     assert [len(row["input_ids"]) for row in rows] == [5, 8]
     assert "1 of 2 texts are longer than 8 tokens; the model sees their beginning only." in notes
 
 
 def test_a_model_of_transformers_without_our_mark_is_read(base: Path, tmp_path: Path) -> None:
     classifier = fit_classifier(X, Y, CLASSES, base=base, training=replace(QUICK, max_steps=1))
-    with _hf.quiet():
-        _hf.save(classifier.model, classifier.tokenizer, tmp_path)
+    with hf.quiet():
+        hf.save(classifier.model, classifier.tokenizer, tmp_path)
     plain = load_classifier(tmp_path)
     assert plain.classes == CLASSES
     assert plain.precision == "auto"
@@ -362,7 +362,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(base: Path, tmp_path: Path, mon
     monkeypatch.setattr(transformers.Trainer, "compute_loss", breaking)
     with pytest.raises(CurateError, match="loss became nan after step 12"):
         fit_classifier(X, Y, CLASSES, base=base, training=QUICK, output_dir=tmp_path / "model")
-    assert _hf.newest_checkpoint(tmp_path / "model") == tmp_path / "model" / "checkpoint-10"
+    assert hf.newest_checkpoint(tmp_path / "model") == tmp_path / "model" / "checkpoint-10"
 
 
 def test_a_finished_run_is_not_run_again_and_another_run_is_refused(

@@ -18,7 +18,7 @@ def tiny_base(folder: Path, *, hidden: int = 32) -> Path:
     import torch
     import transformers
 
-    from curatekit.train._hf import quiet, seeded
+    from curatekit.hf import quiet, seeded
 
     vocabulary = [
         "[PAD]",

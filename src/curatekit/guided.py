@@ -213,7 +213,9 @@ def transformer_learner(
     base: str, train: Dataset, pool: Dataset, heldout: Dataset, tests: Cases, training: Training | None = None
 ) -> Learner:
     """Return the learner that fine-tunes the transformer `base`."""
-    from curatekit.train.classifier import Training, find_base, fit_classifier, weights_hash
+    from curatekit.encoders.contents import weights_hash
+    from curatekit.encoders.places import find_base
+    from curatekit.train.classifier import Training, fit_classifier
 
     training = training or Training()
 

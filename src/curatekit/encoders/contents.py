@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -147,6 +148,14 @@ def _json(path: Path) -> Any:
         raise InputError(
             f"{path} is missing or is not JSON, so the encoder cannot be read. Download it again."
         ) from error
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the SHA-256 of a model's weights: of the file itself where there is one, otherwise over all of them."""
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) == 1:
+        return sha256(files[0])
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -40,6 +40,11 @@ def find(name: str) -> tuple[Path, str]:
     raise InputError(f"The model {name} is not on this machine, and {reason}. {remedy}")
 
 
+def find_base(base: str | Path) -> Path:
+    """Return the folder of a base model, given as a folder or as a name."""
+    return find(str(base))[0]
+
+
 def _in_hub_cache(repository: str) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,9 +14,10 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.encoders import hardware
-from curatekit.encoders.places import find
+from curatekit.encoders.contents import weights_hash
+from curatekit.encoders.places import find_base
 from curatekit.errors import InputError
-from curatekit.files import sha256_file, write_json
+from curatekit.files import write_json
 from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
 from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
@@ -25,7 +25,6 @@ from curatekit.train.trained_on import write_trained_on
 
 _KIND = "classifier"
 _TOKENS_PER_BATCH = 8192
-_CHARS_PER_TOKEN = 64  # a text is cut at this many characters for each token that the model takes, before tokenising
 
 Inputs = Sequence[Sequence[str]]
 
@@ -78,8 +77,10 @@ class Classifier:
         """Return p(class | input), (n, K) float64, row i for input i; bfloat16 moves a probability by about 0.002 at most."""
         import torch
 
+        from curatekit import hf
+
         check_columns(inputs, self.text_columns)
-        rows = _encoded(self.tokenizer, inputs, self.max_length)
+        rows = hf.encode(self.tokenizer, inputs, self.max_length)
         lengths = np.array([len(row["input_ids"]) for row in rows])
         order = np.argsort(-lengths, kind="stable")
         probs = np.zeros((len(rows), len(self.classes)))
@@ -102,15 +103,15 @@ class Classifier:
 
     def save(self, folder: Path | str) -> None:
         """Write the model to `folder`, which transformers can read too; the file that marks it finished comes last."""
-        from curatekit.train import _hf
+        from curatekit import hf
 
         folder = Path(folder)
         folder.mkdir(exist_ok=True)
         (folder / MARK).unlink(missing_ok=True)
-        with _hf.quiet():
-            _hf.save(self.model, self.tokenizer, folder)
+        with hf.quiet():
+            hf.save(self.model, self.tokenizer, folder)
         about = {"kind": _KIND, "classes": self.classes, "max_length": self.max_length, "precision": self.precision}
-        about |= {"text_columns": self.text_columns, "adapter": _hf.is_adapted(self.model)}
+        about |= {"text_columns": self.text_columns, "adapter": hf.is_adapted(self.model)}
         write_json(folder / MARK, {**about, "base": dict(self.base)})
 
 
@@ -177,7 +178,7 @@ def load_classifier(folder: Path | str) -> Classifier:
 
     Raises InputError when the folder holds none, or when the base of a LoRA adapter has changed since.
     """
-    from curatekit.train import _hf
+    from curatekit import hf
 
     folder = Path(folder)
     mark = folder / MARK
@@ -195,13 +196,13 @@ def load_classifier(folder: Path | str) -> Classifier:
                 f"{folder} is an adapter to {base['name']}, but the weights in {base_folder} are not those it was trained on. "
                 "Put the original base there, or fine-tune again."
             )
-    with _hf.quiet(), _hf.kept_random_state():
-        model, tokenizer = _hf.load_trained(folder, base_folder)
+    with hf.quiet(), hf.kept_random_state():
+        model, tokenizer = hf.load_trained(folder, base_folder)
     if saved:
         classes, max_length = tuple(saved["classes"]), saved["max_length"]
     else:
         classes = tuple(model.config.id2label[code] for code in range(model.config.num_labels))
-        max_length = _max_length(tokenizer, model.config, None)
+        max_length = hf.length_limit(tokenizer, model.config, None)
     precision, text_columns = saved.get("precision", "auto"), saved.get("text_columns")
     return Classifier(model, tokenizer, classes, max_length, base, precision, text_columns)
 
@@ -225,19 +226,6 @@ def check_columns(inputs: Inputs, expected: int | None) -> None:
         )
 
 
-def find_base(base: str | Path) -> Path:
-    """Return the folder of a base model, given as a folder or as a name."""
-    return find(str(base))[0]
-
-
-def weights_hash(folder: Path) -> str:
-    """Return the SHA-256 of a model's weights: of the file itself where there is one, otherwise over all of them."""
-    files = sorted(folder.glob("*.safetensors"))
-    if len(files) == 1:
-        return sha256_file(files[0])
-    return hashlib.sha256("".join(sha256_file(file) for file in files).encode()).hexdigest()
-
-
 def _trained(
     base_folder: Path,
     run: Mapping[str, Any],
@@ -253,26 +241,26 @@ def _trained(
     keep: bool,
     overwrite: bool,
 ) -> Classifier:
-    from curatekit.train import _hf
+    from curatekit import hf
 
     asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
     precision, reason = hardware.precision(asked, hardware.device("torch"))
     note(f"Fine-tuning in {precision}, since {reason}.")
-    with _hf.quiet(), _hf.seeded(seed):
-        model, tokenizer = _hf.load_base(base_folder, classes, training.lora_rank)
-        max_length = _max_length(tokenizer, model.config, training.max_length)
-        rows = _encoded(tokenizer, inputs, max_length, labels)
+    with hf.quiet(), hf.seeded(seed):
+        model, tokenizer = hf.load_base(base_folder, classes, training.lora_rank)
+        max_length = hf.length_limit(tokenizer, model.config, training.max_length)
+        rows = hf.encode(tokenizer, inputs, max_length, labels)
         eval_rows = None
         if eval_inputs is not None and training.eval_strategy != "no":
-            eval_rows = _encoded(tokenizer, eval_inputs, max_length, eval_labels)
+            eval_rows = hf.encode(tokenizer, eval_inputs, max_length, eval_labels)
         checkpoint = None
         if keep:  # only now, so that a base or a length that is refused leaves the folder as it was
             begin(folder, run, overwrite=overwrite)
             write_trained_on(folder, inputs, base_folder)
-            checkpoint = _hf.newest_checkpoint(folder)
+            checkpoint = hf.newest_checkpoint(folder)
         if checkpoint is not None:
             note(f"Going on from {checkpoint}.")
-        history = _hf.train(
+        history = hf.train(
             model,
             tokenizer,
             rows,
@@ -333,38 +321,6 @@ def _scores(predictions: Any) -> dict[str, float]:
         "macro_f1": macro_f1(labels, predicted, n_classes),
         "mcc": mcc(labels, predicted, n_classes),
     }
-
-
-def _encoded(tokenizer: Any, inputs: Inputs, max_length: int, labels: Ints | None = None) -> list[dict[str, Any]]:
-    """Return one dictionary of token ids (and the label) for each row; rows cut at `max_length` are counted aloud."""
-    if not len(inputs[0]):
-        return []
-    cut = [[text[: max_length * _CHARS_PER_TOKEN] for text in column] for column in inputs]
-    encoded = tokenizer(*cut, truncation=True, max_length=max_length)
-    if encoded.encodings is None:  # a tokenizer in Python, which does not tell
-        n_cut = sum(len(ids) >= max_length for ids in encoded["input_ids"])
-    else:
-        n_cut = sum(bool(encoding.overflowing) for encoding in encoded.encodings)
-    if n_cut:
-        note(
-            f"{n_cut} of {len(cut[0])} texts are longer than {max_length} tokens; the model sees their beginning only."
-        )
-    rows = [{name: values[row] for name, values in encoded.items()} for row in range(len(cut[0]))]
-    if labels is not None:
-        for row, label in zip(rows, labels, strict=True):
-            row["labels"] = int(label)
-    return rows
-
-
-def _max_length(tokenizer: Any, config: Any, asked: int | None) -> int:
-    limits = [
-        tokenizer.model_max_length,
-        getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length,
-    ]
-    limit = int(min(limits))
-    if asked is not None and asked > limit:
-        raise InputError(f"--max-length {asked} is more than the {limit} tokens that the model takes.")
-    return asked or min(limit, 256)
 
 
 def _check(inputs: Inputs, labels: Ints, classes: Sequence[str], what: str) -> None:

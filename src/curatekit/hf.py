@@ -28,10 +28,12 @@ import transformers
 from safetensors.torch import load_file
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from curatekit.arrays import Ints
 from curatekit.encoders.forward import quiet_transformers
 from curatekit.errors import CurateError, InputError
-from curatekit.reporting import step
+from curatekit.reporting import note, step
 
+_CHARS_PER_TOKEN = 64  # a text is cut at this many characters for each token that the model takes, before tokenising
 _STATE = "trainer_state.json"  # Trainer writes it last
 _WITH_STATE = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
@@ -154,6 +156,41 @@ def refuse_foreign_code(folder: Path) -> None:
         raise InputError(
             f"The model in {folder} has no safetensors weights. Convert it first; pickled weights are not read."
         )
+
+
+def encode(
+    tokenizer: Any, inputs: Sequence[Sequence[str]], max_length: int, labels: Ints | None = None
+) -> list[dict[str, Any]]:
+    """Return one dictionary of token ids (and the label) for each row; rows cut at `max_length` are counted aloud."""
+    if not len(inputs[0]):
+        return []
+    cut = [[text[: max_length * _CHARS_PER_TOKEN] for text in column] for column in inputs]
+    encoded = tokenizer(*cut, truncation=True, max_length=max_length)
+    if encoded.encodings is None:  # a tokenizer in Python, which does not tell
+        n_cut = sum(len(ids) >= max_length for ids in encoded["input_ids"])
+    else:
+        n_cut = sum(bool(encoding.overflowing) for encoding in encoded.encodings)
+    if n_cut:
+        note(
+            f"{n_cut} of {len(cut[0])} texts are longer than {max_length} tokens; the model sees their beginning only."
+        )
+    rows = [{name: values[row] for name, values in encoded.items()} for row in range(len(cut[0]))]
+    if labels is not None:
+        for row, label in zip(rows, labels, strict=True):
+            row["labels"] = int(label)
+    return rows
+
+
+def length_limit(tokenizer: Any, config: Any, asked: int | None) -> int:
+    """Return the tokens that are read of a row: what was asked for, else what the model takes, at most 256."""
+    limits = [
+        tokenizer.model_max_length,
+        getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length,
+    ]
+    limit = int(min(limits))
+    if asked is not None and asked > limit:
+        raise InputError(f"--max-length {asked} is more than the {limit} tokens that the model takes.")
+    return asked or min(limit, 256)
 
 
 def is_adapted(model: Any) -> bool:

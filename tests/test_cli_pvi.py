@@ -143,15 +143,48 @@ def test_an_evaluation_file_is_measured_by_a_model_of_the_data(encoder: Any, dat
     assert pl.read_csv(output)["id"].to_list() == [f"r{i}" for i in range(0, 70, 7)]
 
 
-def test_an_evaluation_file_asks_for_the_probe(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("other", "math:hypot", "curatekit.families")
+@pytest.mark.parametrize("family", ["mlp", "knn", "ensemble"])
+def test_every_family_measures_an_evaluation_file_too(encoder: Any, data: Path, family: str) -> None:
+    train, test = data.with_name("train.csv"), data.with_name("test.csv")
+    reviews().filter(pl.int_range(70) % 7 != 0).write_csv(train)
+    reviews().filter(pl.int_range(70) % 7 == 0).write_csv(test)
+    payload = asked(pvi.command, train, "--eval", test, "--label", "mood", "--family", family)
+    assert payload["family"] == family
+    assert payload["rows"] == 10
+    assert payload["accuracy"] > 0.7
+
+
+def test_a_family_of_another_package_is_found_by_name(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from curatekit.predict.probe_family import ProbeFamily
+
+    made = []
+
+    def other(model: str | None, tuning: Any) -> ProbeFamily:
+        made.append(model)
+        return ProbeFamily()
+
+    monkeypatch.setattr("importlib.metadata.EntryPoint.load", lambda point: other)
+    point = EntryPoint("other", "theirs:other", "curatekit.families")
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group, name: [point] if name == "other" else [])
-    ran = run(pvi.command, data, "--eval", data, "--label", "mood", "--family", "other")
-    assert ran.exit_code == 2
-    assert "not with 'other'" in ran.stderr
+    assert run(pvi.command, data, "--label", "mood", "--family", "other:small").exit_code == 0
+    assert set(made) == {"small"}
     ran = run(pvi.command, data, "--eval", data, "--label", "mood", "--family", "bert")
     assert ran.exit_code == 2
-    assert "Choose one of: probe" in ran.stderr
+    assert "Choose one of: probe, mlp" in ran.stderr
+
+
+def test_a_family_without_model_refuses_one(data: Path) -> None:
+    ran = run(pvi.command, data, "--label", "mood", "--family", "knn:large")
+    assert ran.exit_code == 2
+    assert "'knn' takes no model" in ran.stderr
+
+
+def test_evaluating_on_the_training_file_is_refused_unless_asked_for_by_name(encoder: Any, data: Path) -> None:
+    ran = run(pvi.command, data, "--eval", data, "--label", "mood")
+    assert ran.exit_code == 2
+    assert "70 of 70 evaluation texts also stand in the training file" in ran.stderr
+    assert "--in-sample" in ran.stderr
+    assert run(pvi.command, data, "--eval", data, "--label", "mood", "--in-sample").exit_code == 0
 
 
 def test_an_unknown_class_in_the_evaluation_file_is_listed(encoder: Any, data: Path) -> None:

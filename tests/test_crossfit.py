@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curatekit.embed import Features
 from curatekit.errors import InputError
-from curatekit.predict.crossfit import cross_fit, fit_eval
+from curatekit.predict import crossfit
+from curatekit.predict.crossfit import Predictions
+from curatekit.predict.family import Material, load_family
 from curatekit.predict.folding import bound_together, folds
 from curatekit.predict.null import null_prior
+from curatekit.predict.probe import fit_temperature, softmax
+from curatekit.predict.probe_family import ProbeFamily
 from curatekit.probabilities import FLOOR
 from curatekit.reporting import reporting
 
@@ -40,6 +47,54 @@ def task(n: int = 240, n_classes: int = 3, seed: int = 0, spread: float = 1.0):
     labels = rng.permutation(np.arange(n) % n_classes)
     layers = (rng.normal(size=(n_classes, 16))[labels] + spread * rng.normal(size=(n, 16))).astype(np.float16)
     return layers, tuple(f"row {i} {WORDS[i % 5]}" for i in range(n)), labels
+
+
+def material(layers, texts) -> Material:
+    """Rows of which the encoder says `layers`."""
+    features = Features(layers.astype(np.float32), layers, np.zeros(len(texts), bool), 0)
+    return Material((texts,), lambda inputs: features)
+
+
+def cross_fit(layers, texts, labels, n_classes, **how) -> Predictions:
+    return crossfit.cross_fit(ProbeFamily(), material(layers, texts), labels, n_classes, **how)
+
+
+def fit_eval(layers, texts, labels, eval_layers, eval_texts, eval_labels, n_classes, **how) -> Predictions:
+    return crossfit.fit_eval(
+        ProbeFamily(), material(layers, texts), labels, material(eval_layers, eval_texts), eval_labels, n_classes, **how
+    )
+
+
+@dataclass(frozen=True)
+class Centroids:
+    """A family that is obvious: minus the squared distance to the mean of each class, not calibrated."""
+
+    name: str = "centroids"
+    key: str = "centroids"
+    embeds: bool = True
+    slow: bool = True
+
+    def prepare(self, train, *others):
+        return tuple(np.asarray(m.layers, float) for m in (train, *others))
+
+    def fit(self, x, labels, n_classes, *, seed, units):
+        return FittedCentroids(np.stack([x[labels == k].mean(axis=0) for k in range(n_classes)]), x, labels)
+
+
+@dataclass(frozen=True)
+class FittedCentroids:
+    means: np.ndarray
+    x: np.ndarray
+    labels: np.ndarray
+    temperature: None = None
+    details = MappingProxyType({"spread": 1.0})
+
+    @property
+    def dynamics(self):
+        return {"seen": self.x[:, 0], "label": self.labels.astype(float)}
+
+    def logits(self, x):
+        return -np.square(x[:, None] - self.means).sum(axis=2)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=2, max_size=60), st.integers(2, 6))
@@ -172,16 +227,121 @@ def test_one_class_and_missing_labels_are_refused() -> None:
         cross_fit(layers, texts, np.where(np.arange(30) == 4, -1, labels), 3)
 
 
+def test_every_row_is_predicted_by_the_model_of_the_other_folds() -> None:
+    """The slow twin: a loop over the rows, each with its own model and its own temperature."""
+    layers, texts, labels = task(90)
+    made = crossfit.cross_fit(Centroids(), material(layers, texts), labels, 3, n_folds=3)
+    family, x = Centroids(), layers.astype(float)
+    raw = np.empty((90, 3))
+    for row in range(90):
+        others = made.folds != made.folds[row]
+        raw[row] = family.fit(x[others], labels[others], 3, seed=0, units=None).logits(x[[row]])[0]
+    for row in range(90):
+        others = made.folds != made.folds[row]
+        temperature = fit_temperature(labels[others], raw[others])
+        np.testing.assert_allclose(made.pred_probs[row], softmax(raw[row] / temperature), atol=1e-9)
+    assert made.details["spread"] == [1.0] * 3
+    bits = np.log2(softmax(raw)[np.arange(90), labels]) - np.log2(made.null_probs[np.arange(90), labels])
+    assert made.details["v_information_uncalibrated"] == pytest.approx(bits.mean())
+    assert made.details["v_information_uncalibrated"] < made.details["v_information"]
+
+
+def test_the_temperature_of_a_row_does_not_read_its_own_fold() -> None:
+    layers, texts, labels = task(200, spread=2.0)
+    train, test = slice(0, 100), slice(100, 200)
+
+    def evaluated(eval_labels):
+        return crossfit.fit_eval(
+            Centroids(), material(layers[train], texts[train]), labels[train], material(layers[test], texts[test]),
+            eval_labels, 3,
+        )  # fmt: skip
+
+    made = evaluated(labels[test])
+    assert 2 <= len(set(made.details["temperature"])) <= 5
+    raw = Centroids().fit(layers[train].astype(float), labels[train], 3, seed=0, units=None).logits(layers[test])
+    fifths = folds(labels[test], texts[test])
+    for k in range(5):
+        temperature = fit_temperature(labels[test][fifths != k], raw[fifths != k])
+        np.testing.assert_allclose(made.pred_probs[fifths == k], softmax(raw[fifths == k] / temperature), atol=1e-9)
+
+
+def test_dynamics_are_the_mean_over_the_models_that_saw_the_row() -> None:
+    layers, texts, labels = task(60)
+    made = crossfit.cross_fit(Centroids(), material(layers, texts), labels, 3, n_folds=4)
+    np.testing.assert_allclose(made.dynamics["seen"], layers[:, 0].astype(float))
+    np.testing.assert_allclose(made.dynamics["label"], labels)
+    again = crossfit.from_arrays(made.to_arrays(), "centroids")
+    assert again.details == made.details
+    assert again.dynamics.keys() == made.dynamics.keys()
+    np.testing.assert_array_equal(again.pred_probs, made.pred_probs)
+
+
+def test_models_of_a_slow_family_are_kept_one_by_one() -> None:
+    layers, texts, labels = task(60)
+    kept: dict[int, dict] = {}
+
+    def keep(k, compute):
+        if k == 2 and len(kept) == 2:
+            raise KeyboardInterrupt
+        return kept[k] if k in kept else kept.setdefault(k, compute())
+
+    with pytest.raises(KeyboardInterrupt):
+        crossfit.cross_fit(Centroids(), material(layers, texts), labels, 3, n_folds=4, keep=keep)
+    assert sorted(kept) == [0, 1]
+    first = dict(kept)
+    kept[9] = {}  # not interrupted this time
+    made = crossfit.cross_fit(Centroids(), material(layers, texts), labels, 3, n_folds=4, keep=keep)
+    assert all(kept[k] is first[k] for k in (0, 1))
+    whole = crossfit.cross_fit(Centroids(), material(layers, texts), labels, 3, n_folds=4)
+    np.testing.assert_array_equal(made.pred_probs, whole.pred_probs)
+
+
+def constant(inputs) -> Features:
+    """What an encoder says of texts by their lengths: the same of all empty ones."""
+    layers = np.array([[len(text), len(text) % 7, 1.0] for text in inputs[0]], np.float16)
+    return Features(layers.astype(np.float32), layers, np.zeros(len(layers), bool), 0)
+
+
+@pytest.mark.parametrize("name", ["probe", "mlp", "knn", "ensemble"])
+def test_a_fitted_null_is_the_prior_within_the_familys_precision(name: str) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    rows = Material((tuple("x" * (3 * k + i % 3) for i, k in enumerate(labels)),), constant)
+    family = load_family(name)
+    prior = crossfit.cross_fit(family, rows, labels, 3, n_folds=2)
+    fitted = crossfit.cross_fit(family, rows, labels, 3, n_folds=2, null="fit")
+    np.testing.assert_array_equal(prior.pred_probs, fitted.pred_probs)
+    assert (fitted.null_probs != prior.null_probs).any()
+    np.testing.assert_allclose(fitted.null_probs, prior.null_probs, atol=0.03)
+    assert np.allclose(fitted.null_probs.sum(axis=1), 1)
+
+
+def test_fold_models_are_those_of_the_cross_fit() -> None:
+    layers, texts, labels = task(60)
+    rows = material(layers, texts)
+    made = crossfit.cross_fit(Centroids(), rows, labels, 3, n_folds=3)
+    units = bound_together(texts)
+    for model in crossfit.fold_models(Centroids(), layers.astype(float), labels, 3, made.folds, units):
+        temperature = made.details["temperature"][made.folds[model.test[0]]]
+        probs = crossfit.spread(model.logits(layers[model.test].astype(float)), temperature, model.null)
+        np.testing.assert_allclose(probs, made.pred_probs[model.test], atol=1e-4)  # the details are rounded
+
+
 def test_an_evaluation_file_is_predicted_by_a_model_of_the_training_rows() -> None:
     layers, texts, labels = task(300)
     notes = Notes()
+    overlapping = layers[:200], texts[:200], labels[:200], layers[199:], texts[199:], labels[199:], 3
+    with pytest.raises(InputError, match=r"1 of 101 evaluation texts also stand in the training file .*--in-sample"):
+        fit_eval(*overlapping)
     with reporting(notes):
-        made = fit_eval(layers[:200], texts[:200], labels[:200], layers[199:], texts[199:], labels[199:], 3)
+        made = fit_eval(*overlapping, in_sample=True)
     assert made.pred_probs.shape == (101, 3)
     assert (made.pred_probs.argmax(axis=1) == labels[199:]).mean() > 0.85
     assert np.allclose(made.null_probs, null_prior(labels[:200], 3))
     assert any("1 of 101 evaluation texts" in text for text in notes.said)
-    flipped = fit_eval(layers[:200], texts[:200], labels[:200], layers[199:], texts[199:], labels[199:][::-1], 3)
+    flipped = fit_eval(
+        layers[:200], texts[:200], labels[:200], layers[199:], texts[199:], labels[199:][::-1], 3, in_sample=True
+    )
     assert (flipped.pred_probs == made.pred_probs).all()  # the labels of the evaluation rows are never read
     with pytest.raises(InputError, match="classes that no training row has"):
         fit_eval(layers[:200], texts[:200], labels[:200] % 2, layers[200:], texts[200:], labels[200:], 3)

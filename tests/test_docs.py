@@ -14,6 +14,7 @@ import pytest
 
 from curatekit import registry
 from curatekit_cli.main import main
+from docs.make_reference import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,7 +73,7 @@ def test_the_reference_is_current() -> None:
 
 def test_the_reference_has_every_command_option_and_method() -> None:
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    for name, command in main.commands.items():
+    for name, command in commands().items():
         section = reference.split(f"## curate {name}\n")[1].split("\n## ")[0]
         for parameter in command.params:
             if isinstance(parameter, click.Option):
@@ -82,8 +83,8 @@ def test_the_reference_has_every_command_option_and_method() -> None:
 
 
 def test_every_command_has_an_example_that_names_it() -> None:
-    for name, command in main.commands.items():
-        assert f"curate {name}" in (command.help or ""), f"the help of {name} shows no example"
+    for name, command in commands().items():
+        assert f"curate {name} " in (command.help or ""), f"the help of {name} shows no example"
 
 
 def test_every_method_in_a_table_can_be_loaded() -> None:

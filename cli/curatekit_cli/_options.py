@@ -13,6 +13,7 @@ from curatekit import registry
 
 Command = Callable[..., Any]
 FAMILIES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["families"].items())
+_TUNING = ("epochs", "learning_rate", "batch_size", "max_length")
 
 
 class DataOptions(NamedTuple):
@@ -33,8 +34,21 @@ class EncoderOptions(NamedTuple):
 
 class PredictOptions(NamedTuple):
     family: str
+    null: str
     folds: int
     group: str | None
+    epochs: float | None
+    learning_rate: float | None
+    batch_size: int | None
+    max_length: int | None
+
+    def settings(self) -> dict[str, Any]:
+        """Return them as the library's settings by name."""
+        from curatekit.predict.tuning import Tuning
+
+        given = self._asdict()
+        tuning = {name: value for name in _TUNING if (value := given.pop(name)) is not None}
+        return {**given, "tuning": Tuning(**tuning)}
 
 
 def _bundle(
@@ -123,13 +137,24 @@ def encoder_options(command: Command) -> Command:
 
 
 def predict_options(command: Command) -> Command:
-    """Add --family, --folds and --group, handed over as `predict_options`."""
+    """Add --family, --null, --folds, --group and how to fine-tune, handed over as `predict_options`."""
     options = [
         click.option("--family", default="probe", show_default=True, metavar="NAME",
-                     help=f"Predict with this family of models V. {FAMILIES}."),
+                     help=f"Predict with this family of models V. {FAMILIES}. MODEL is a folder or a hub name; "
+                     "without it, the default encoder."),
+        click.option("--null", type=click.Choice(["prior", "fit"]), default="prior", show_default=True,
+                     help="Take the label prior as the null model, or fit the family on empty texts, as the paper does."),
         click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True,
                      help="Predict each row with a model trained on the other folds."),
         click.option("--group", metavar="COLUMN", help="Keep rows with the same value of this column in one fold."),
+        click.option("--epochs", type=click.FloatRange(min=0, min_open=True), metavar="N",
+                     help="Fine-tune for this many passes over the rows [default: 3]."),
+        click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), metavar="RATE",
+                     help="Fine-tune with this peak rate [default: the family's]."),
+        click.option("--batch-size", type=click.IntRange(min=1), metavar="N",
+                     help="Fine-tune with this many rows a step [default: 16]."),
+        click.option("--max-length", type=click.IntRange(min=2), metavar="TOKENS",
+                     help="Fine-tune on this many tokens of a text [default: what the model takes, at most 256]."),
     ]  # fmt: skip
     return _bundle("predict_options", PredictOptions, options)(command)
 

@@ -58,7 +58,8 @@ def session(output: Path | None = None, *, also: Sequence[str] = (), folder: boo
     output: what it is going to write, checked before any work: a table, a file with a suffix in `also`, or a folder.
     """
     context = click.get_current_context()
-    name = context.command.name or "curate"
+    # below the root: "pvi compare" for a command of a group
+    name = context.command_path.removeprefix(context.find_root().command_path).strip() or str(context.command.name)
     terminal = Terminal()
     try:
         if output is not None:
@@ -137,4 +138,4 @@ def settings(encoder: EncoderOptions, predict: PredictOptions | None = None, **g
     """Return the library's settings from the shared options, and others by name."""
     from curatekit.artifacts import Settings
 
-    return Settings(**encoder._asdict(), **(predict._asdict() if predict else {}), **given)
+    return Settings(**encoder._asdict(), **(predict.settings() if predict else {}), **given)

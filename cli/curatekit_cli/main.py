@@ -7,7 +7,8 @@ import os
 import click
 
 from curatekit import __version__
-from curatekit_cli import embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, select
+from curatekit_cli import embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, pvi_words, select
+from curatekit_cli._group import CommandWithCommands
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -22,5 +23,6 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for module in (embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, select):
+for module in (embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
     main.add_command(module.command)
+main.add_command(CommandWithCommands(pvi.command, [pvi_words.command]))

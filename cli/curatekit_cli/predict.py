@@ -90,15 +90,10 @@ def predicted(
 ) -> Artifacts:
     """Return the artifacts of the rows to be scored, with their predictions: DATA's own by cross-fitting or from the
     file `pred_probs`, or with `eval_file` that file's by a model of DATA."""
-    from curatekit import registry
     from curatekit.artifacts import Artifacts
-    from curatekit.errors import InputError
+    from curatekit.predict.family import load_family
 
-    registry.load("families", settings.family)
-    if eval_file is not None and settings.family != "probe":
-        raise InputError(
-            f"--eval predicts with the family probe alone, not with {settings.family!r}. Leave one of the two out."
-        )
+    load_family(settings.family, settings.tuning)  # a name that is none is said before anything is read
     dataset = read(run, data, options).require_classes()
     if pred_probs is not None:
         from curatekit.predict.external import read_predictions
@@ -109,9 +104,5 @@ def predicted(
     if eval_file is None:
         dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
         return Artifacts(dataset, settings)
-    from curatekit.predict.crossfit import fit_eval
-
-    evaluated = read(run, eval_file, options, classes=dataset.classes)
-    train, test = Artifacts(dataset, settings), Artifacts(evaluated, settings)
-    predictions = train.call(fit_eval, eval_layers=test.layers, eval_texts=test.texts, eval_labels=test.labels)
-    return Artifacts(evaluated, settings, predictions)
+    evaluated = Artifacts(read(run, eval_file, options, classes=dataset.classes), settings)
+    return evaluated.with_predictions(Artifacts(dataset, settings).predict(evaluated, in_sample=in_sample))

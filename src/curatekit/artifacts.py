@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curatekit.errors import InputError, nearest_name
+from curatekit.predict.tuning import Tuning
 from curatekit.registry import DEFAULT_ENCODER
-from curatekit.run import plain
 
 if TYPE_CHECKING:
     from curatekit.arrays import Bools, Floats, Ints, Strings
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
     from curatekit.embed import Features
     from curatekit.encoders import Encoder
     from curatekit.index import Neighbours
-    from curatekit.predict.crossfit import Predictions
-
-_PREDICTED = ("pred_probs", "null_probs", "folds", "unscorable")
+    from curatekit.predict.crossfit import Keep, Predictions
+    from curatekit.predict.family import Family, Inputs, Material
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,8 @@ class Settings:
     backend: str = "torch"
     cache: Path | None = None
     family: str = "probe"
+    tuning: Tuning = field(default_factory=Tuning)
+    null: str = "prior"
     folds: int = 5
     group: str | None = None
     neighbours: int = 50
@@ -90,14 +90,19 @@ class Artifacts:
         return load_encoder(self.settings.encoder, self.settings.precision, self.settings.backend)
 
     @cached_property
-    def embeddings_key(self) -> str:
-        """The hash of all that the embeddings depend on: texts in order, encoder."""
-        digest = hashlib.sha256(self.encoder.key.encode())
+    def inputs_key(self) -> str:
+        """The hash of the texts in order."""
+        digest = hashlib.sha256(b"%d" % len(self.dataset.inputs))
         for column in self.dataset.inputs:
             for text in column:
                 encoded = text.encode()
                 digest.update(len(encoded).to_bytes(8, "little") + encoded)
         return digest.hexdigest()
+
+    @property
+    def embeddings_key(self) -> str:
+        """The hash of all that the embeddings depend on: texts in order, encoder."""
+        return hashlib.sha256((self.encoder.key + self.inputs_key).encode()).hexdigest()
 
     @cached_property
     def labels_key(self) -> str:
@@ -171,33 +176,95 @@ class Artifacts:
         return np.asarray(frame[column].cast(str).to_list(), dtype=object)
 
     @cached_property
+    def family(self) -> Family:
+        """The family V that predicts."""
+        from curatekit.predict.family import load_family
+
+        return load_family(self.settings.family, self.settings.tuning)
+
+    @cached_property
+    def material(self) -> Material:
+        """What a family may look at of the rows."""
+        from curatekit.embed import embed
+        from curatekit.predict.family import Material
+
+        def encode(inputs: Inputs) -> Features:
+            return self.features if inputs is self.dataset.inputs else embed(inputs, self.encoder, self.cache)
+
+        return Material(self.dataset.inputs, encode)
+
+    @cached_property
     def predictions(self) -> Predictions:
-        from curatekit import registry
-        from curatekit.cache import code_of
-        from curatekit.predict.crossfit import Predictions
-
-        family = registry.load("families", self.settings.family)
-
-        def compute() -> dict[str, Any]:
-            made: Predictions = self.call(family)
-            details = np.frombuffer(json.dumps(plain(made.details)).encode(), np.uint8)
-            return {name: np.asarray(getattr(made, name)) for name in _PREDICTED} | {"details": details}
+        from curatekit.predict.crossfit import cross_fit
 
         settings = self.settings
-        key = {
-            "embeddings": self.embeddings_key,
+        key = {**self._fit_key, "folds": settings.folds}
+
+        def compute(keep: Keep) -> Predictions:
+            return cross_fit(
+                self.family, self.material, self.labels, self.n_classes, n_folds=settings.folds, seed=settings.seed,
+                groups=self.groups, null=settings.null, keep=keep,
+            )  # fmt: skip
+
+        return self._kept(key, compute)
+
+    def predict(self, evaluated: Artifacts, *, in_sample: bool = False) -> Predictions:
+        """Return the predictions of the rows of `evaluated` by one model of all rows of this dataset (Algorithm 1).
+
+        The classes of `evaluated` are this dataset's. Raises InputError where its texts stand here too, unless in_sample.
+        """
+        from curatekit.predict.crossfit import fit_eval
+
+        key = {**self._fit_key, "eval_inputs": evaluated.inputs_key, "eval_labels": evaluated.labels_key}
+
+        def compute(keep: Keep) -> Predictions:
+            return fit_eval(
+                self.family, self.material, self.labels, evaluated.material, evaluated.labels, self.n_classes,
+                seed=self.settings.seed, groups=self.groups, null=self.settings.null, in_sample=in_sample, keep=keep,
+            )  # fmt: skip
+
+        return self._kept({**key, "in_sample": in_sample}, compute)
+
+    def with_predictions(self, predictions: Predictions) -> Artifacts:
+        """Return the artifacts of the same dataset with predictions that were made elsewhere."""
+        return self._shared(Artifacts(self.dataset, self.settings, predictions))
+
+    def at_seed(self, seed: int) -> Artifacts:
+        """Return the artifacts of the same dataset at another seed."""
+        return self._shared(Artifacts(self.dataset, replace(self.settings, seed=seed)))
+
+    def _shared(self, other: Artifacts) -> Artifacts:
+        if "features" in vars(self):
+            vars(other)["features"] = self.features
+        return other
+
+    @property
+    def _fit_key(self) -> dict[str, Any]:
+        """All that a model of these rows depends on."""
+        from curatekit.cache import code_of
+
+        groups = None if self.groups is None else hashlib.sha256("\0".join(map(str, self.groups)).encode()).hexdigest()
+        return {
+            "inputs": self.inputs_key,
             "labels": self.labels_key,
-            "groups": hashlib.sha256("\0".join(map(str, self.groups)).encode()).hexdigest()
-            if self.groups is not None
-            else None,
-            "family": settings.family,
-            "folds": settings.folds,
-            "seed": settings.seed,
+            "groups": groups,
+            "family": self.family.name,
+            "recipe": self.family.key,
+            "encoder": self.encoder.key if self.family.embeds else None,
+            "null": self.settings.null,
+            "seed": self.settings.seed,
             "code": code_of("predict"),
         }
-        arrays = self.cache.arrays("predictions", key, compute)
-        details = json.loads(arrays["details"].tobytes())
-        return Predictions(**{name: arrays[name] for name in _PREDICTED}, family=settings.family, details=details)
+
+    def _kept(self, key: dict[str, Any], compute: Callable[[Keep], Predictions]) -> Predictions:
+        """Return the predictions from the cache, or computed; the models of a slow family are kept one by one."""
+        from curatekit.predict.crossfit import from_arrays
+
+        def keep(k: int, one: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+            return self.cache.arrays("models", {**key, "model": k}, one)
+
+        arrays = self.cache.arrays("predictions", key, lambda: compute(keep).to_arrays())
+        return from_arrays(arrays, self.family.name)
 
     @property
     def pred_probs(self) -> Floats:
@@ -232,5 +299,5 @@ ARTIFACTS = tuple(
     name
     for name, value in vars(Artifacts).items()
     if isinstance(value, property | cached_property)
-    and name not in ("cache", "encoder", "embeddings_key", "labels_key")
+    and name not in ("cache", "encoder", "inputs_key", "embeddings_key", "labels_key", "_fit_key")
 )

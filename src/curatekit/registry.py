@@ -23,8 +23,11 @@ class Entry(NamedTuple):
 TABLES: dict[str, dict[str, Entry]] = {
     "families": {
         "probe": Entry(
-            "curatekit.predict.crossfit:cross_fit", "logistic regression on the encoder's hidden layers and TF-IDF"
+            "curatekit.predict.probe_family:probe", "logistic regression on the encoder's hidden layers and TF-IDF"
         ),
+        "mlp": Entry("curatekit.predict.mlp:mlp", "a network of one hidden layer on the same features"),
+        "knn": Entry("curatekit.predict.knn:knn", "the labels of the nearest rows, weighted by similarity"),
+        "ensemble": Entry("curatekit.predict.ensemble:ensemble", "the mean of probe, mlp and knn"),
     },
     "scores": {
         "combined": Entry("curatekit.scores.combined:combined", "probe and neighbours together; the default"),

@@ -1,22 +1,36 @@
-"""Out-of-sample probabilities: each row is predicted by a model that has not seen it, nor its copies, nor its group."""
+"""Out-of-sample probabilities: each row is predicted by a model that has not seen it, nor its copies, nor its group.
+
+The same for every family V: what it prepares is cut into folds, one model is fitted for each, the null is the prior of the
+fold's training rows (or fitted, as the paper does), and one temperature is fitted on rows that were held out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from curatekit.arrays import Bools, Floats, Ints, Strings
 from curatekit.errors import InputError
-from curatekit.predict.features import fit_features
-from curatekit.predict.folding import bound_together, folds
-from curatekit.predict.null import null_prior
+from curatekit.predict.family import Family, Fitted, Material
+from curatekit.predict.folding import bound_together, folds, stratified_folds
+from curatekit.predict.null import null_fitted, null_prior
 from curatekit.predict.parallel import each_on_a_core
-from curatekit.predict.probe import Probe, fit_probe, softmax
+from curatekit.predict.probe import fit_temperature, softmax
 from curatekit.probabilities import FLOOR
 from curatekit.reporting import note, step
+
+NULLS = ("prior", "fit")
+
+Arrays = dict[str, Any]
+Keep = Callable[[int, Callable[[], Arrays]], Arrays]
+"""Returns the arrays of the k-th model, from where they are kept or by computing and keeping them."""
+
+_DYNAMICS = "dynamics."
+_ARRAYS = ("pred_probs", "null_probs", "folds", "unscorable")
 
 
 @dataclass(frozen=True)
@@ -24,147 +38,276 @@ class Predictions:
     """Out-of-sample predictions of n rows, K classes."""
 
     pred_probs: Floats  # (n, K) float64, calibrated
-    null_probs: Floats  # (n, K) float64, the prior of the row's training fold
+    null_probs: Floats  # (n, K) float64, of the same fold
     folds: Ints  # (n,)
     unscorable: Bools  # (n,) the row's class is not among its training rows: pred_probs there is the null's
     family: str
-    details: dict[str, Any] = field(default_factory=dict)  # plain values: C and temperature by fold, V uncalibrated …
+    details: dict[str, Any] = field(default_factory=dict)  # plain values: temperature by fold, V uncalibrated …
+    dynamics: Mapping[str, Floats] = field(default_factory=dict)
+    """The training dynamics of the rows trained on, by name: the same n rows, or those of the training file."""
+
+    def to_arrays(self) -> Arrays:
+        """Return all of it but the family's name as arrays, to be kept."""
+        details = np.frombuffer(json.dumps(self.details).encode(), np.uint8)
+        dynamics = {_DYNAMICS + name: values for name, values in self.dynamics.items()}
+        return {**{name: np.asarray(getattr(self, name)) for name in _ARRAYS}, **dynamics, "details": details}
+
+
+def from_arrays(arrays: Arrays, family: str) -> Predictions:
+    """Return the predictions that `to_arrays` made arrays of."""
+    details = json.loads(arrays["details"].tobytes())
+    return Predictions(
+        **{name: arrays[name] for name in _ARRAYS}, family=family, details=details, dynamics=_dynamics_in(arrays)
+    )
 
 
 def cross_fit(
-    layers: Floats,
-    texts: Sequence[str],
+    family: Family,
+    material: Material,
     labels: Ints,
     n_classes: int,
     *,
     n_folds: int = 5,
     seed: int = 0,
     groups: Strings | Sequence[str] | None = None,
+    null: str = "prior",
+    keep: Keep | None = None,
 ) -> Predictions:
-    """Return the predictions of the family `probe`, by stratified k-fold cross-fitting.
+    """Return the predictions of a family by stratified k-fold cross-fitting: every row out of sample.
 
-    layers (n, L) pooled hidden states, texts (n,), labels (n,) in 0 … n_classes - 1, groups (n,) or None. Equal texts
-    and equal groups share a fold. C and the temperature are chosen inside each training fold. A class that a
-    training fold lacks keeps the null's probability there, and rows of that class are flagged unscorable; their PVI
-    is 0. Raises InputError when the labels are of one class, or one row's label is missing.
+    labels (n,) in 0 … n_classes - 1, groups (n,) or None. Equal texts and equal groups share a fold. A class that a
+    training fold lacks keeps the null's probability there, and rows of that class are flagged unscorable; their PVI is 0.
+    null: "prior", the smoothed prior of the training rows, or "fit", a model of the family fitted on empty inputs.
+    keep: where models of a slow family are kept one by one, so that an interrupted run goes on. Raises InputError when
+    the labels are of one class, or one row's label is missing.
     """
-    labels = np.asarray(labels)
-    _check(labels, n_classes)
-    fold = folds(labels, texts, n_folds, seed, groups)
-    units = bound_together(texts, groups)
+    labels = _checked(labels, n_classes)
+    fold = folds(labels, material.texts, n_folds, seed, groups)
+    units = bound_together(material.texts, groups)
     _say_small_classes(labels, units, fold)
-    features = fit_features(layers, texts, seed=seed).transform(layers, texts)
-    n = len(labels)
-    pred_probs, raw, null_probs = (np.empty((n, n_classes)) for _ in range(3))
-    unscorable = np.zeros(n, bool)
-    probes: list[Probe | None] = []
+    (x,) = family.prepare(material)
     used = range(int(fold.max()) + 1)
 
-    def fit(k: int) -> _Fitted:
-        train = np.flatnonzero(fold != k)
-        return _fit(features[train], labels[train], n_classes, seed, units[train])
+    def train_rows(k: int) -> Ints:
+        return np.flatnonzero(fold != k)
 
-    with step("cross-fitting", len(used), "folds") as advance:
-        for k, fitted in zip(used, each_on_a_core(fit, used), strict=True):
-            test = np.flatnonzero(fold == k)
-            pred_probs[test], raw[test] = fitted.predict(features[test])
-            null_probs[test] = fitted.null
-            unscorable[test] = ~np.isin(labels[test], fitted.known)
-            probes.append(fitted.probe)
-            advance(1)
-    if unscorable.any():
-        note(
-            f"{int(unscorable.sum())} rows cannot be scored out of sample: no other fold has their class. They keep "
-            "the null's probabilities, and their PVI is 0."
+    def compute(k: int) -> Arrays:
+        train = train_rows(k)
+        return _model(
+            family, x[train], labels[train], units[train], x[np.flatnonzero(fold == k)], n_classes, seed, null, material
         )
-    return Predictions(
-        pred_probs,
-        null_probs,
-        fold,
-        unscorable,
-        "probe",
-        _details(labels, pred_probs, raw, null_probs, probes),
-    )
+
+    tests = [np.flatnonzero(fold == k) for k in used]
+    models = list(_each(family, used, compute, keep, "cross-fitting"))
+    totals: dict[str, Floats] = {}
+    for k, model in zip(used, models, strict=True):
+        for name, values in _dynamics_in(model).items():
+            np.add.at(totals.setdefault(name, np.zeros(len(labels))), train_rows(k), values)
+    trained = np.maximum(len(used) - 1, 1)
+    dynamics = {name: total / trained for name, total in totals.items()}
+    return _predictions(family, labels, models, tests, fold, fold, dynamics)
 
 
 def fit_eval(
-    layers: Floats,
-    texts: Sequence[str],
+    family: Family,
+    material: Material,
     labels: Ints,
-    eval_layers: Floats,
-    eval_texts: Sequence[str],
+    evaluated: Material,
     eval_labels: Ints,
     n_classes: int,
     *,
     seed: int = 0,
     groups: Strings | Sequence[str] | None = None,
+    null: str = "prior",
+    in_sample: bool = False,
+    keep: Keep | None = None,
 ) -> Predictions:
-    """Return the predictions of the rows of a separate evaluation file by one probe fitted on all training rows.
+    """Return the predictions of the rows of a separate evaluation file by one model of all training rows.
 
-    Features, null and temperature come from the training rows alone. All folds are 0. Raises InputError for a class
-    of the evaluation rows that no training row has; says how many evaluation texts also stand in the training rows.
+    This is Algorithm 1 of Ethayarajh et al. (2022). Model and null come from the training rows alone. Where the family
+    does not calibrate itself, the temperature of an evaluation row is fitted on the other fifths of the evaluation
+    rows. All folds are 0. Raises InputError for a class of the evaluation rows that no training row has, and for texts
+    that stand in both files unless `in_sample`.
     """
-    labels, eval_labels = np.asarray(labels), np.asarray(eval_labels)
-    _check(labels, n_classes)
+    labels, eval_labels = _checked(labels, n_classes), np.asarray(eval_labels)
     unknown = np.setdiff1d(eval_labels, labels)
     if len(unknown):
         raise InputError(
             f"The evaluation rows have classes that no training row has: {', '.join(map(str, unknown[:10]))}. "
             "Add rows of them to the training file, or drop them from the evaluation file."
         )
-    shared = sum(map(set(texts).__contains__, eval_texts))
+    known = set(material.texts)
+    shared = [row for row, text in enumerate(evaluated.texts) if text in known]
     if shared:
-        note(
-            f"{shared} of {len(eval_texts)} evaluation texts also stand in the training file: they are not out of sample."
-        )
-    feature_map = fit_features(layers, texts, seed=seed)
-    fitted = _fit(feature_map.transform(layers, texts), labels, n_classes, seed, bound_together(texts, groups))
-    pred_probs, raw = fitted.predict(feature_map.transform(eval_layers, eval_texts))
-    n = len(eval_labels)
-    null_probs = np.tile(fitted.null, (n, 1))
-    details = _details(eval_labels, pred_probs, raw, null_probs, [fitted.probe])
-    return Predictions(
-        pred_probs,
-        null_probs,
-        np.zeros(n, np.int64),
-        np.zeros(n, bool),
-        "probe",
-        {**details, "in_training": shared},
-    )
+        said = f"{len(shared):,} of {len(eval_labels):,} evaluation texts also stand in the training file"
+        if not in_sample:
+            raise InputError(
+                f"{said} (the first in row {shared[0] + 1}): their PVI would be in-sample, which is inflated. "
+                "Take them out of one of the two, or accept them with --in-sample."
+            )
+        note(f"{said}: they are not out of sample.")
+    x, x_eval = family.prepare(material, evaluated)
+    units = bound_together(material.texts, groups)
+
+    def compute(k: int) -> Arrays:
+        return _model(family, x, labels, units, x_eval, n_classes, seed, null, material)
+
+    models = list(_each(family, range(1), compute, keep, "fitting"))
+    parts = bound_together(evaluated.texts)
+    fifths = stratified_folds(eval_labels, parts, min(5, int(parts.max()) + 1), seed)
+    made = _predictions(
+        family, eval_labels, models, [np.arange(len(eval_labels))], np.zeros(len(eval_labels), np.int64), fifths,
+        _dynamics_in(models[0]),
+    )  # fmt: skip
+    return Predictions(**{**vars(made), "details": {**made.details, "in_training": len(shared)}})
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """A probe over the classes that its training rows have, and the null over all."""
+class FoldModel(NamedTuple):
+    """A model of one training fold over all classes, and the rows that it has not seen."""
 
-    probe: Probe | None  # None when the training rows are of one class
+    test: Ints
     known: Ints
-    null: Floats
+    null: Floats  # (K,)
+    fitted: Fitted | None
 
-    def predict(self, features: Floats) -> tuple[Floats, Floats]:
-        """Return the probabilities (n, K) with and without the temperature."""
-        logits = self.probe.logits(features) if self.probe else np.zeros((len(features), 1))
-        temperature = self.probe.temperature if self.probe else 1.0
-        return self._spread(softmax(logits / temperature)), self._spread(softmax(logits))
-
-    def _spread(self, probs: Floats) -> Floats:
-        """Return probs over all classes: a class without training rows keeps the null's probability."""
-        full = np.tile(self.null, (len(probs), 1))
-        full[:, self.known] = probs * self.null[self.known].sum()
-        if len(self.known) == len(self.null):
-            full = probs
-        full = np.maximum(full, FLOOR)
-        full /= full.sum(axis=1, keepdims=True)
-        return full
+    def logits(self, x: Any) -> Floats:
+        """Return the logits (m, K) of prepared rows; minus infinity for classes that the model has not seen."""
+        return _over_all(self.fitted, self.known, x, len(self.null))
 
 
-def _fit(features: Floats, labels: Ints, n_classes: int, seed: int, units: Ints) -> _Fitted:
+def fold_models(
+    family: Family,
+    x: Any,
+    labels: Ints,
+    n_classes: int,
+    fold: Ints,
+    units: Ints,
+    *,
+    seed: int = 0,
+) -> Iterator[FoldModel]:
+    """Yield the models that `cross_fit` fits, one for each fold, to be asked about other rows than those of the fold."""
+    for k in range(int(fold.max()) + 1):
+        train = np.flatnonzero(fold != k)
+        fitted, known = _fit(family, x[train], labels[train], units[train], seed)
+        yield FoldModel(np.flatnonzero(fold == k), known, null_prior(labels[train], n_classes), fitted)
+
+
+def _each(
+    family: Family, used: Iterable[int], compute: Callable[[int], Arrays], keep: Keep | None, name: str
+) -> Iterator[Arrays]:
+    used = list(used)
+    with step(name, len(used), "models") as advance:
+        if family.slow:
+            made: Iterator[Arrays] = ((keep(k, lambda k=k: compute(k)) if keep else compute(k)) for k in used)  # type: ignore[misc]
+        else:
+            made = each_on_a_core(compute, used)
+        for arrays in made:
+            yield arrays
+            advance(1)
+
+
+def _model(
+    family: Family,
+    x: Any,
+    labels: Ints,
+    units: Ints,
+    x_test: Any,
+    n_classes: int,
+    seed: int,
+    null: str,
+    material: Material,
+) -> Arrays:
+    """Return what one model says of the rows x_test, as arrays."""
+    fitted, known = _fit(family, x, labels, units, seed)
+    details = dict(fitted.details) if fitted else {}
+    temperature = (fitted.temperature or np.nan) if fitted else 1.0
+    return {
+        "logits": _over_all(fitted, known, x_test, n_classes),
+        "known": known,
+        "null": null_prior(labels, n_classes)
+        if null == "prior"
+        else null_fitted(family, material, labels, n_classes, seed),
+        "temperature": np.array([temperature], np.float64),
+        "details": np.frombuffer(json.dumps(details).encode(), np.uint8),
+        **{_DYNAMICS + name: values for name, values in (fitted.dynamics if fitted else {}).items()},
+    }
+
+
+def _fit(family: Family, x: Any, labels: Ints, units: Ints, seed: int) -> tuple[Fitted | None, Ints]:
+    """Return the model of the classes that the rows have, and these; no model where there is one class only."""
     known, codes = np.unique(labels, return_inverse=True)
-    probe = fit_probe(features, codes, len(known), seed=seed, groups=units) if len(known) > 1 else None
-    return _Fitted(probe, known, null_prior(labels, n_classes))
+    return (family.fit(x, codes, len(known), seed=seed, units=units) if len(known) > 1 else None), known
 
 
-def _check(labels: Ints, n_classes: int) -> None:
+def _over_all(fitted: Fitted | None, known: Ints, x: Any, n_classes: int) -> Floats:
+    logits = np.full((len(x), n_classes), -np.inf)
+    logits[:, known] = fitted.logits(x) if fitted else 0.0
+    return logits
+
+
+def spread(logits: Floats, temperature: float, null: Floats) -> Floats:
+    """Return softmax(logits / temperature) (m, K); a class whose logit is minus infinity keeps the null's probability."""
+    known = np.isfinite(logits[0]) if len(logits) else np.ones(len(null), bool)
+    probs = softmax(logits[:, known] / temperature)
+    full = np.tile(null, (len(logits), 1))
+    full[:, known] = probs if known.all() else probs * null[known].sum()
+    full = np.maximum(full, FLOOR)
+    full /= full.sum(axis=1, keepdims=True)
+    return full
+
+
+def _predictions(
+    family: Family,
+    labels: Ints,
+    models: Sequence[Arrays],
+    tests: Sequence[Ints],
+    fold: Ints,
+    parts: Ints,
+    dynamics: Mapping[str, Floats],
+) -> Predictions:
+    """Return the predictions put together; parts (n,): a row's temperature is fitted on the rows of the other parts."""
+    n, n_classes = len(labels), len(models[0]["null"])
+    logits, null_probs = np.empty((n, n_classes)), np.empty((n, n_classes))
+    temperature, unscorable = np.empty(n), np.zeros(n, bool)
+    for test, model in zip(tests, models, strict=True):
+        logits[test], null_probs[test], temperature[test] = model["logits"], model["null"], model["temperature"][0]
+        unscorable[test] = ~np.isin(labels[test], model["known"])
+    asked = np.isnan(temperature)
+    for part in np.unique(parts[asked]).tolist():
+        others = np.flatnonzero((parts != part) & ~unscorable)
+        temperature[asked & (parts == part)] = fit_temperature(labels[others], logits[others]) if len(others) else 1.0
+    pred_probs, raw = np.empty((n, n_classes)), np.empty((n, n_classes))
+    for test, model in zip(tests, models, strict=True):
+        raw[test] = spread(logits[test], 1.0, model["null"])
+        for value in np.unique(temperature[test]).tolist():
+            rows = test[temperature[test] == value]
+            pred_probs[rows] = spread(logits[rows], value, model["null"])
+    if unscorable.any():
+        note(
+            f"{int(unscorable.sum())} rows cannot be scored out of sample: no other fold has their class. They keep "
+            "the null's probabilities, and their PVI is 0."
+        )
+    rows = np.arange(n)
+    null_bits = -np.log2(null_probs[rows, labels])
+    chosen = [json.loads(model["details"].tobytes()) for model in models]
+    details = {
+        **{
+            name: [one[name] for one in chosen if name in one]
+            for name in dict.fromkeys(k for one in chosen for k in one)
+        },
+        "temperature": [round(float(temperature[parts == part][0]), 4) for part in np.unique(parts)],
+        "v_information": float(np.mean(null_bits + np.log2(pred_probs[rows, labels]))),
+        "v_information_uncalibrated": float(np.mean(null_bits + np.log2(raw[rows, labels]))),
+    }
+    return Predictions(pred_probs, null_probs, fold, unscorable, family.name, details, dynamics)
+
+
+def _dynamics_in(arrays: Arrays) -> dict[str, Floats]:
+    return {name.removeprefix(_DYNAMICS): array for name, array in arrays.items() if name.startswith(_DYNAMICS)}
+
+
+def _checked(labels: Ints, n_classes: int) -> Ints:
+    labels = np.asarray(labels)
     if ((labels < 0) | (labels >= n_classes)).any():
         row = int(((labels < 0) | (labels >= n_classes)).argmax())
         raise InputError(f"Row {row} has no label among the {n_classes} classes. Drop it, or give it a label.")
@@ -172,6 +315,7 @@ def _check(labels: Ints, n_classes: int) -> None:
         raise InputError(
             "All rows have the same label, so there is nothing to predict. Give data with two labels or more."
         )
+    return labels
 
 
 def _say_small_classes(labels: Ints, units: Ints, fold: Ints) -> None:
@@ -183,17 +327,3 @@ def _say_small_classes(labels: Ints, units: Ints, fold: Ints) -> None:
         note(
             f"{len(small)} classes have fewer distinct rows than the {n_folds} folds, the smallest has {distinct[small].min()}."
         )
-
-
-def _details(
-    labels: Ints, pred_probs: Floats, raw: Floats, null_probs: Floats, probes: Sequence[Probe | None]
-) -> dict[str, Any]:
-    rows = np.arange(len(labels))
-    null_bits = -np.log2(null_probs[rows, labels])
-    fitted = [probe for probe in probes if probe]
-    return {
-        "C": [probe.C for probe in fitted],
-        "temperature": [round(probe.temperature, 4) for probe in fitted],
-        "v_information": float(np.mean(null_bits + np.log2(pred_probs[rows, labels]))),
-        "v_information_uncalibrated": float(np.mean(null_bits + np.log2(raw[rows, labels]))),
-    }

@@ -213,3 +213,31 @@ def test_one_class_is_refused(data: Path, tmp_path: Path) -> None:
     ran = run(pvi.command, one, "--label", "mood", "-o", tmp_path / "out.csv")
     assert ran.exit_code == 2
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_several_seeds_give_mean_and_spread_by_row(encoder: Any, data: Path) -> None:
+    output = data.with_name("seeds.csv")
+    payload = asked(pvi.command, data, "--label", "mood", "--seeds", 3, "-o", output)
+    rows = pl.read_csv(output)
+    alone = [asked(pvi.command, data, "--label", "mood", "--seed", seed) for seed in range(3)]
+    values = [each["v_information"]["value"] for each in alone]
+    assert len(set(values)) == 3
+    assert payload["seeds"]["v_information"] == pytest.approx(values)
+    assert rows["pvi"].mean() == pytest.approx(values[0])
+    assert rows["pvi_mean"].mean() == pytest.approx(np.mean(values))
+    assert rows["pvi_sd"].min() >= 0
+    assert rows["pvi_sd"].max() > 0
+    assert "Over 3 seeds" in run(pvi.command, data, "--label", "mood", "--seeds", 3).stdout
+
+
+def test_seeds_and_stored_probabilities_exclude_each_other(data: Path, stored: Path) -> None:
+    ran = run(pvi.command, data, "--label", "mood", "--pred-probs", stored, "--seeds", 2)
+    assert ran.exit_code == 2
+    assert "--pred-probs brings one run" in ran.stderr
+
+
+def test_a_family_without_epochs_has_no_dynamics(encoder: Any, data: Path) -> None:
+    ran = run(pvi.command, data, "--label", "mood", "--dynamics", data.with_name("dynamics.csv"))
+    assert ran.exit_code == 2
+    assert "no training dynamics" in ran.stderr
+    assert not data.with_name("dynamics.csv").exists()

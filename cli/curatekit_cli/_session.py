@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curatekit.errors import CurateError, NoSpace
+from curatekit.errors import CurateError, InputError, NoSpace
 from curatekit.files import check_writable
 from curatekit.reporting import reporting
 from curatekit.run import Run, recorded
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 ROWS_SET_ASIDE = 3
+PICTURES = (".svg", ".html")
 _SET_ASIDE = "curatekit.set_aside"
 
 
@@ -52,10 +53,18 @@ class Terminal:
 
 
 @contextmanager
-def session(output: Path | None = None, *, also: Sequence[str] = (), folder: bool = False) -> Iterator[Run]:
+def session(
+    output: Path | None = None,
+    *,
+    also: Sequence[str] = (),
+    folder: bool = False,
+    tables: Sequence[Path | None] = (),
+    plot: Path | None = None,
+) -> Iterator[Run]:
     """Run a command's body: foreseen faults become one sentence and their exit code, others keep their traceback.
 
     output: what it is going to write, checked before any work: a table, a file with a suffix in `also`, or a folder.
+    tables, plot: further tables, and a picture (.svg or .html), None where not asked for.
     """
     context = click.get_current_context()
     # below the root: "pvi compare" for a command of a group
@@ -64,7 +73,13 @@ def session(output: Path | None = None, *, also: Sequence[str] = (), folder: boo
     try:
         if output is not None:
             _check_output(output, also, folder)
-        planned = [output] if output is not None else []
+        for table in tables:
+            if table is not None:
+                _check_output(table, (), False)
+        if plot is not None:
+            _check_picture(plot)
+        planned = [path for path in (output, *tables, plot) if path is not None]
+        _check_different(planned)
         with reporting(terminal), recorded(name, context.params, planned) as run:
             run.notes = terminal.notes
             context.meta[_SET_ASIDE] = []
@@ -98,6 +113,20 @@ def _check_output(output: Path, also: Sequence[str], folder: bool) -> None:
         from curatekit.writers import check_format
 
         check_format(output)
+
+
+def _check_picture(path: Path) -> None:
+    check_writable(path)
+    if path.suffix.lower() not in PICTURES:
+        raise InputError(f"{path}: a picture is {' or '.join(PICTURES)}, told by the suffix. Name it such as plot.html")
+
+
+def _check_different(planned: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for path in planned:
+        if path.resolve() in seen:
+            raise InputError(f"{path} is named for two outputs. Give each a file of its own.")
+        seen.add(path.resolve())
 
 
 def read(run: Run, source: str, options: DataOptions, **how: Any) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -22,7 +22,10 @@ from curatekit_cli._print import following, result
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from curatekit.artifacts import Artifacts, Settings
+    from curatekit.dataset import Dataset
     from curatekit.run import Run
 
 
@@ -54,7 +57,8 @@ def command(
         from curatekit.predict.external import predictions_frame
         from curatekit.writers import write_table
 
-        artifacts = predicted(run, data, data_options, eval_file, settings(encoder_options, predict_options, seed=seed))
+        how = settings(encoder_options, predict_options, seed=seed)
+        artifacts = predicted(run, data, data_options, eval_file, how).artifacts
         write_table(predictions_frame(artifacts.predictions, artifacts.dataset), output)
         run.output(output)
         found = artifacts.call(v_information)
@@ -79,6 +83,14 @@ def command(
         result(as_json, {**payload, "output": output}, lines)
 
 
+class Predicted(NamedTuple):
+    """The artifacts of the rows that are scored, the rows that the models were trained on, and the same at another seed."""
+
+    artifacts: Artifacts
+    trained: Dataset
+    at_seed: Callable[[int], Artifacts]
+
+
 def predicted(
     run: Run,
     data: str,
@@ -87,7 +99,7 @@ def predicted(
     settings: Settings,
     pred_probs: Path | None = None,
     in_sample: bool = False,
-) -> Artifacts:
+) -> Predicted:
     """Return the artifacts of the rows to be scored, with their predictions: DATA's own by cross-fitting or from the
     file `pred_probs`, or with `eval_file` that file's by a model of DATA."""
     from curatekit.artifacts import Artifacts
@@ -95,14 +107,20 @@ def predicted(
 
     load_family(settings.family, settings.tuning)  # a name that is none is said before anything is read
     dataset = read(run, data, options).require_classes()
+    artifacts = Artifacts(dataset, settings)
     if pred_probs is not None:
         from curatekit.predict.external import read_predictions
 
         predictions = read_predictions(pred_probs, dataset, in_sample=in_sample)
         run.input(pred_probs)
-        return Artifacts(dataset, settings, predictions)
+        artifacts = artifacts.with_predictions(predictions)
+        return Predicted(artifacts, dataset, lambda seed: artifacts)
     if eval_file is None:
         dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
-        return Artifacts(dataset, settings)
+        return Predicted(artifacts, dataset, artifacts.at_seed)
     evaluated = Artifacts(read(run, eval_file, options, classes=dataset.classes), settings)
-    return evaluated.with_predictions(Artifacts(dataset, settings).predict(evaluated, in_sample=in_sample))
+
+    def at_seed(seed: int) -> Artifacts:
+        return evaluated.with_predictions(artifacts.at_seed(seed).predict(evaluated, in_sample=in_sample))
+
+    return Predicted(at_seed(settings.seed), dataset, at_seed)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from curatekit.artifacts import Artifacts
     from curatekit.information import VInformation
+    from curatekit.information.seeds import OverSeeds
+    from curatekit_cli.predict import Predicted
 
 FIRST = 5
 
@@ -44,6 +46,20 @@ FIRST = 5
 @predict_options
 @encoder_options
 @seed_option
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Repeat with this many seeds, from --seed on, and give the mean and the spread of each row.",
+)
+@click.option(
+    "--dynamics",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the training dynamics of each row trained on here (fine-tuned families).",
+)
 @output_option("Write one line for each row here, in the order of the data.")
 @json_option
 def command(
@@ -55,6 +71,8 @@ def command(
     predict_options: PredictOptions,
     encoder_options: EncoderOptions,
     seed: int,
+    seeds: int,
+    dynamics: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -62,19 +80,28 @@ def command(
 
     Example: curate pvi reviews.csv --text review --label sentiment -o pvi.csv
     """
-    with session(output) as run:
+    with session(output, tables=[dynamics]) as run:
         from curatekit.errors import InputError
         from curatekit.information import alarms, v_information
         from curatekit.writers import write_table
 
         if pred_probs is not None and eval_file is not None:
             raise InputError("--eval trains a model and --pred-probs brings the probabilities. Give one of the two.")
+        if pred_probs is not None and seeds > 1:
+            raise InputError(
+                "--pred-probs brings one run, whose spread over --seeds is not known. Give one of the two."
+            )
         how = settings(encoder_options, predict_options, seed=seed)
-        artifacts = predicted(run, data, data_options, eval_file, how, pred_probs, in_sample)
-        rows = _rows(artifacts)
+        found_by = predicted(run, data, data_options, eval_file, how, pred_probs, in_sample)
+        artifacts = found_by.artifacts
+        spread = _spread(found_by, seed, seeds) if seeds > 1 else None
+        rows = _rows(artifacts, spread)
         if output is not None:
             write_table(rows, output)
             run.output(output)
+        if dynamics is not None:
+            write_table(_dynamics(found_by), dynamics)
+            run.output(dynamics)
         found = artifacts.call(v_information)
         alarmed = artifacts.call(alarms, details=artifacts.predictions.details)
         payload = {
@@ -83,11 +110,13 @@ def command(
             "unscorable": int(artifacts.predictions.unscorable.sum()),
             "alarms": alarmed,
             "details": artifacts.predictions.details,
+            "seeds": None if spread is None else _seeds_payload(spread),
         }
         run.metrics.update(payload)
-        doubtful = rows.sort("pvi", maintain_order=True).head(FIRST)
+        doubtful = rows.sort("pvi" if spread is None else "pvi_mean", maintain_order=True).head(FIRST)
         lines = [
             *_lines(found, artifacts),
+            *([] if spread is None else _seeds_lines(spread)),
             *(f"ALARM: {text}" for text in alarmed),
             "",
             "Most doubtful:",
@@ -101,8 +130,39 @@ def command(
         result(as_json, {**payload, "doubtful": doubtful.to_dicts(), "output": output}, lines)
 
 
-def _rows(artifacts: Artifacts) -> pl.DataFrame:
-    """Return id, text, label, pvi, p_given, p_null, predicted_label, fold and unscorable, one line for each row."""
+def _spread(found_by: Predicted, seed: int, seeds: int) -> OverSeeds:
+    import numpy as np
+
+    from curatekit.information.seeds import over_seeds
+    from curatekit.scores.pvi import pvi
+
+    runs = [found_by.artifacts, *(found_by.at_seed(other) for other in range(seed + 1, seed + seeds))]
+    return over_seeds(np.stack([one.call(pvi) for one in runs]))
+
+
+def _dynamics(found_by: Predicted) -> pl.DataFrame:
+    """Return id, text, label and the training dynamics of the rows trained on."""
+    import polars as pl
+
+    from curatekit.errors import InputError
+
+    predictions, trained = found_by.artifacts.predictions, found_by.trained
+    if not predictions.dynamics:
+        raise InputError(
+            f"The family {predictions.family!r} has no training dynamics, since it is not trained in epochs. "
+            "Take one that is fine-tuned, such as --family finetune."
+        )
+    about = {"id": trained.ids.tolist(), "text": trained.texts, "label": trained.label_names}
+    return pl.DataFrame(
+        {name: pl.Series(values, dtype=pl.String) for name, values in about.items()} | dict(predictions.dynamics)
+    )
+
+
+def _rows(artifacts: Artifacts, spread: OverSeeds | None = None) -> pl.DataFrame:
+    """Return id, text, label, pvi, p_given, p_null, predicted_label, fold and unscorable, one line for each row.
+
+    With several seeds also pvi_mean and pvi_sd; the other columns are those of the first seed.
+    """
     import numpy as np
     import polars as pl
 
@@ -117,6 +177,7 @@ def _rows(artifacts: Artifacts) -> pl.DataFrame:
             "text": pl.Series(dataset.texts, dtype=pl.String),
             "label": pl.Series(dataset.label_names, dtype=pl.String),
             "pvi": artifacts.call(pvi),
+            **({} if spread is None else {"pvi_mean": spread.pvi_mean, "pvi_sd": spread.pvi_sd}),
             "p_given": given_probs(artifacts.labels, artifacts.pred_probs),
             "p_null": given_probs(artifacts.labels, artifacts.null_probs),
             "predicted_label": pl.Series(np.array(dataset.classes, dtype=object)[predicted].tolist(), dtype=pl.String),
@@ -161,4 +222,19 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
             rows,
         ),
         "wrong below, right above: at a PVI under the first the prediction is wrong, over the second right, whatever the row.",
+    ]
+
+
+def _seeds_payload(spread: OverSeeds) -> dict[str, Any]:
+    given = spread._asdict()
+    return {name: given[name] for name in ("v_information", "v_mean", "v_sd", "sign_changes", "pearson")}
+
+
+def _seeds_lines(spread: OverSeeds) -> list[str]:
+    each = ", ".join(f"{v:.3f}" for v in spread.v_information)
+    return [
+        "",
+        f"Over {len(spread.v_information)} seeds: V {spread.v_mean:.3f} bits, standard deviation {spread.v_sd:.3f} ({each}). "
+        f"PVI of the rows: Pearson {spread.pearson:.2f} between seeds, {spread.sign_changes:.1%} of the rows change sign. "
+        "The table above is the first seed's.",
     ]

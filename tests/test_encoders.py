@@ -59,7 +59,7 @@ def edit(path: Path, change: Callable[[Any], Any]) -> None:
 def test_a_folder_is_an_encoder_and_its_sizes_are_known(model: Path) -> None:
     encoder = load_encoder(str(model), precision="float32")
     assert encoder.origin == f"the folder {model}"
-    assert (encoder.dimension, encoder.layer_dimension, encoder.max_tokens) == (16, 48, 24)
+    assert (encoder.dimension, encoder.layer_dimension, encoder.hidden_size, encoder.max_tokens) == (16, 48, 16, 24)
     got = embed((["abc", "hello world"],), encoder)
     assert got.embeddings.shape == (2, 16)
     assert got.layers.shape == (2, 48)

@@ -22,6 +22,7 @@ from curatekit_cli._session import read, session
 if TYPE_CHECKING:
     import polars as pl
 
+    from curatekit.cache import Cache
     from curatekit.dataset import Dataset
     from curatekit.information.association import Associations
     from curatekit.information.words import WordCounts
@@ -81,6 +82,7 @@ def command(
     Example: curate pvi words reviews.csv --text review --label sentiment -o words.csv
     """  # fmt: skip
     with session(output) as run:
+        from curatekit.cache import Cache
         from curatekit.errors import InputError
         from curatekit.information.association import associations
         from curatekit.information.pinned_bias import read_word_list
@@ -101,9 +103,6 @@ def command(
         counted = count_words(dataset.inputs, fold_case=not case_sensitive)
         found = associations(counted.counts, dataset.labels, len(dataset.classes))
         rows = _rows(found, counted, dataset)
-        if output is not None:
-            write_table(rows, output)
-            run.output(output)
         telling = rows.filter(rows["q_value"] <= FALSE_SHARE)
         payload: dict[str, Any] = {
             "rows": len(dataset),
@@ -125,8 +124,12 @@ def command(
             run.input(str(word_list))
             if model is not None:
                 run.input(model)
-            bias = _pinned_bias(phrases, dataset, positive, model, fold_case=not case_sensitive)
+            cache = Cache(encoder_options.cache)
+            bias = _pinned_bias(phrases, dataset, positive, model, cache, fold_case=not case_sensitive)
         payload["pinned_bias"] = bias
+        if output is not None:
+            write_table(rows, output)
+            run.output(output)
         run.metrics.update(payload)
         lines = [
             f"{len(dataset):,} rows, {len(dataset.classes):,} labels, {len(counted.words):,} different words"
@@ -226,10 +229,9 @@ def _anisotropy(dataset: Dataset, options: EncoderOptions) -> list[dict[str, Any
 
 
 def _pinned_bias(
-    phrases: tuple[str, ...], dataset: Dataset, positive: str, model: Path | None, *, fold_case: bool
+    phrases: tuple[str, ...], dataset: Dataset, positive: str, model: Path | None, cache: Cache, *, fold_case: bool
 ) -> dict[str, Any]:
     """Return the pinned bias of the data, that of the model where there is one, and all words, the most biased first."""
-    from curatekit.cache import Cache
     from curatekit.errors import InputError
     from curatekit.information.pinned_bias import pinned_bias, positive_probs, positive_share
     from curatekit.information.words import rows_with
@@ -254,7 +256,7 @@ def _pinned_bias(
         "model": None,
     }
     if model is not None:
-        trained = load_model(model, Cache())
+        trained = load_model(model, cache)
         if trained.text_columns == 2:
             raise InputError(
                 f"{model} reads pairs of texts, and a word alone is no pair. Give a model of single texts."
@@ -289,7 +291,7 @@ def _pairs_lines(pairs: dict[str, Any]) -> list[str]:
 def _telling_lines(telling: pl.DataFrame, found: dict[str, Any], dataset: Dataset, top: int) -> list[str]:
     head = (
         f"{found['words']:,} of the {found['tested_words']:,} words in two rows or more tell a label "
-        f"(false among them: at most {FALSE_SHARE:.0%}, Benjamini–Hochberg)"
+        f"(expected to be false among them: at most {FALSE_SHARE:.0%}, Benjamini–Hochberg)"
     )
     if not len(telling):
         return [f"{head}."]

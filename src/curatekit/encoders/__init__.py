@@ -43,6 +43,8 @@ class Encoder:
     """Length of an embedding."""
     layer_dimension: int
     """Length of the pooled hidden states of all layers, one after the other."""
+    hidden_size: int
+    """Length of one layer's, so that there are layer_dimension / hidden_size of them, the input's embeddings first."""
     max_tokens: int
     precision: str
     precision_reason: str
@@ -97,6 +99,7 @@ def load_encoder(name: str = DEFAULT_ENCODER, precision: str = "auto", backend: 
         weights_sha256=parts.weights_sha256,
         dimension=parts.dimension,
         layer_dimension=parts.layer_dimension,
+        hidden_size=parts.hidden_size,
         max_tokens=parts.max_tokens,
         precision=resolved,
         precision_reason=reason,

@@ -22,6 +22,7 @@ class Parts(NamedTuple):
 
     dimension: int
     layer_dimension: int
+    hidden_size: int
     max_tokens: int
     weights_sha256: str
     hashes: dict[str, str]
@@ -31,6 +32,7 @@ class Parts(NamedTuple):
 class _Sizes(NamedTuple):
     dimension: int
     layer_dimension: int
+    hidden_size: int
     max_tokens: int
 
 
@@ -127,7 +129,8 @@ def _sizes(folder: Path, modules: list[dict[str, Any]]) -> _Sizes | None:
     if not simple or not all(isinstance(number, int) for number in numbers):
         return None
     positions = shape.get("max_position_embeddings") or _LENGTH_LIMIT
-    return _Sizes(dimension, shape["hidden_size"] * (shape["num_hidden_layers"] + 1), min(limit, positions))
+    hidden = shape["hidden_size"]
+    return _Sizes(dimension, hidden * (shape["num_hidden_layers"] + 1), hidden, min(limit, positions))
 
 
 def _sizes_when_loaded(folder: Path) -> _Sizes:
@@ -136,9 +139,8 @@ def _sizes_when_loaded(folder: Path) -> _Sizes:
     model = load_modules(folder, "float32", "cpu")
     dimension = int(model.get_embedding_dimension())
     config = model[0].config
-    return _Sizes(
-        dimension, config.hidden_size * (config.num_hidden_layers + 1), min(tokens_read(model), _LENGTH_LIMIT)
-    )
+    layers = config.hidden_size * (config.num_hidden_layers + 1)
+    return _Sizes(dimension, layers, config.hidden_size, min(tokens_read(model), _LENGTH_LIMIT))
 
 
 def _json(path: Path) -> Any:

@@ -84,9 +84,10 @@ def associations(
 def _log_odds(count: Ints, rows: Ints, *, of_words: Ints, all_words: int) -> tuple[Floats, Floats]:
     """Return δ and its variance: y + a in n + a₀ against the same of the others, with the prior a = y of all rows, a₀ = n of all."""
     own, others = count + rows, (rows - count) + rows
-    of_others = 2 * all_words - of_words
-    odds = np.log(own / (of_words + all_words - own)) - np.log(others / (of_others - others))
-    return odds, 1 / own + 1 / others
+    if all_words == rows[0]:  # the only word there is: there is nothing to compare its odds with
+        return np.zeros(len(rows)), 1 / own + 1 / others
+    of_own, of_others = of_words + all_words, 2 * all_words - of_words
+    return np.log(own / (of_own - own)) - np.log(others / (of_others - others)), 1 / own + 1 / others
 
 
 def _wilson_limits(count: Ints, n: Ints, confidence: float) -> tuple[Floats, Floats]:

@@ -33,8 +33,7 @@ def unigram_divergence(counts: Any, labels: Ints, n_classes: int, *, alpha: floa
 
     Source: Lin (1991), Divergence Measures Based on the Shannon Entropy, IEEE Transactions on Information Theory 37:145.
     """
-    if not alpha > 0:
-        raise InputError(f"The smoothing alpha must be above 0, and is {alpha}.")
+    _require_above_0(alpha)
     if not counts.shape[1]:
         raise InputError("There is no word in any text. Unigrams need words: runs of letters or digits.")
     by_class = _by_class(counts, labels, n_classes)
@@ -44,23 +43,22 @@ def unigram_divergence(counts: Any, labels: Ints, n_classes: int, *, alpha: floa
     support = np.diff(by_class.indptr)
     absent = alpha / totals  # the probability of a word that a class does not have
     # A class has few different counts, so that a sum over its words is one over (count, how many words have it).
-    kinds = [np.unique(by_class.data[a:b], return_counts=True) for a, b in zip(*_bounds(by_class), strict=True)]
+    words_of, counts_of = (np.split(part, by_class.indptr[1:-1]) for part in (by_class.indices, by_class.data))
+    kinds = [np.unique(own, return_counts=True) for own in counts_of]
     kind_class = np.repeat(np.arange(k), [len(values) for values, _ in kinds])
     kind_p = (np.concatenate([values for values, _ in kinds]) + alpha) / totals[kind_class]
     kind_words = np.concatenate([words for _, words in kinds])
-    entropy = np.bincount(kind_class, kind_words * _surprise(kind_p), k) + (v - support) * _surprise(absent)
+    entropy = _by_kinds(kind_class, kind_words * _surprise(kind_p), k) + (v - support) * _surprise(absent)
 
-    divergence = np.zeros((k, k))
+    divergence, width = np.zeros((k, k)), max(1, _AT_ONCE // k)
     with step("divergences", k, "classes") as advance:
         for i in range(k):
-            own, own_counts = (
-                part[by_class.indptr[i] : by_class.indptr[i + 1]] for part in (by_class.indices, by_class.data)
-            )
+            own, own_counts = words_of[i], counts_of[i]
             others = slice(i + 1, k)
             both = np.zeros(k - i - 1)
             # Words of one class alone are summed by kinds; those of class i are looked at one by one, for all j > i at once.
-            mixed = np.bincount(kind_class, kind_words * _surprise((kind_p + absent[i]) / 2), k)[others]
-            for start in range(0, len(own), width := max(1, _AT_ONCE // k)):
+            mixed = _by_kinds(kind_class, kind_words * _surprise((kind_p + absent[i]) / 2), k)[others]
+            for start in range(0, len(own), width):
                 block = columns[:, own[start : start + width]].toarray()[others]
                 p = (own_counts[start : start + width] + alpha) / totals[i]
                 q = (block + alpha) / totals[others, None]
@@ -91,10 +89,11 @@ def shuffled_divergence(
     counts (n, V) sparse and labels (n,) as for `unigram_divergence`; pairs (P, 2) of classes that have rows. Rows are
     shuffled whole, since the words of a text come together; only those of the two classes, so that the null says "these two
     cannot be told apart". The p-value is (1 + #{shuffled ≥ observed}) / (1 + n_shuffles), valid at any size; the result
-    for a pair does not depend on the other pairs.
+    for a pair does not depend on the other pairs. Raises InputError when α is not above 0.
 
     Source: Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9:39, for the p-value.
     """
+    _require_above_0(alpha)
     pairs = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     mean, p_value = np.empty(len(pairs)), np.empty(len(pairs))
     with step("shuffled labels", len(pairs), "pairs") as advance:
@@ -148,8 +147,14 @@ def _by_class(counts: Any, labels: Ints, n_classes: int) -> Any:
     return by_class
 
 
-def _bounds(rows: Any) -> tuple[Ints, Ints]:
-    return rows.indptr[:-1], rows.indptr[1:]
+def _by_kinds(kind_class: Ints, values: Floats, k: int) -> Floats:
+    """Return the sums (K,) of the values of each class; bincount of nothing would be whole numbers."""
+    return np.bincount(kind_class, values, k).astype(np.float64)
+
+
+def _require_above_0(alpha: float) -> None:
+    if not alpha > 0:
+        raise InputError(f"The smoothing alpha must be above 0, and is {alpha}.")
 
 
 def _surprise(p: Floats) -> Floats:

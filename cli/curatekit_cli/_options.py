@@ -37,7 +37,7 @@ class PredictOptions(NamedTuple):
     null: str
     folds: int
     group: str | None
-    epochs: float | None
+    epochs: int | None
     learning_rate: float | None
     batch_size: int | None
     max_length: int | None
@@ -147,7 +147,7 @@ def predict_options(command: Command) -> Command:
         click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True,
                      help="Predict each row with a model trained on the other folds."),
         click.option("--group", metavar="COLUMN", help="Keep rows with the same value of this column in one fold."),
-        click.option("--epochs", type=click.FloatRange(min=0, min_open=True), metavar="N",
+        click.option("--epochs", type=click.IntRange(min=1), metavar="N",
                      help="Fine-tune for this many passes over the rows [default: 3]."),
         click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), metavar="RATE",
                      help="Fine-tune with this peak rate [default: the family's]."),

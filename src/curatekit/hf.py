@@ -74,13 +74,21 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+def load_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of the base in `folder`, which can pad."""
+    refuse_foreign_code(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if tokenizer.pad_token is None:  # decoders have none, and classify by the last token that is no padding
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
 def load_base(folder: Path, classes: Sequence[str], lora_rank: int | None) -> tuple[Any, Any]:
     """Return (model, tokenizer): the base in `folder` with a new head for `classes`, wrapped by LoRA when a rank is given.
 
     LoRA adapts every linear layer of the base; what the base had no weights for (the head, a pooler) is trained whole.
     """
-    refuse_foreign_code(folder)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     config = transformers.AutoConfig.from_pretrained(
         folder,
         local_files_only=True,
@@ -89,8 +97,6 @@ def load_base(folder: Path, classes: Sequence[str], lora_rank: int | None) -> tu
         label2id={name: code for code, name in enumerate(classes)},
         problem_type="single_label_classification",
     )
-    if tokenizer.pad_token is None:  # decoders have none, and classify by the last token that is no padding
-        tokenizer.pad_token = tokenizer.eos_token
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
     model, loading = _from_pretrained(folder, config, ignore_mismatched_sizes=True)
@@ -175,6 +181,10 @@ def encode(
             f"{n_cut} of {len(cut[0])} texts are longer than {max_length} tokens; the model sees their beginning only."
         )
     rows = [{name: values[row] for name, values in encoded.items()} for row in range(len(cut[0]))]
+    for row in rows:
+        if not row["input_ids"]:  # an empty text, and a tokenizer that adds nothing to it
+            row.update({name: [1 if name == "attention_mask" else 0] for name in row})
+            row["input_ids"] = [tokenizer.eos_token_id or 0]
     if labels is not None:
         for row, label in zip(rows, labels, strict=True):
             row["labels"] = int(label)

@@ -28,6 +28,8 @@ TABLES: dict[str, dict[str, Entry]] = {
         "mlp": Entry("curatekit.predict.mlp:mlp", "a network of one hidden layer on the same features"),
         "knn": Entry("curatekit.predict.knn:knn", "the labels of the nearest rows, weighted by similarity"),
         "ensemble": Entry("curatekit.predict.ensemble:ensemble", "the mean of probe, mlp and knn"),
+        "finetune": Entry("curatekit.predict.finetune:finetune", "a transformer trained whole, as finetune:MODEL"),
+        "lora": Entry("curatekit.predict.finetune:lora", "a transformer trained by low-rank adapters, as lora:MODEL"),
     },
     "scores": {
         "combined": Entry("curatekit.scores.combined:combined", "probe and neighbours together; the default"),

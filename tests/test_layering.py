@@ -23,6 +23,7 @@ LAYERS = [
     {"predict"},
     {"artifacts"},
     {"scores", "information"},
+    {"plot"},
     {"label_errors", "fix"},
     {"evaluate"},
     {"train"},

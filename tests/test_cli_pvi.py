@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from curatekit_cli import predict, pvi
+from tests.tiny import CLASSES, easy_task, tiny_base
 
 SUBJECTS = ["The battery", "My new phone", "This charger", "The screen", "Their camera", "The keyboard", "That lamp"]
 GOOD = ["works perfectly", "is wonderful", "exceeded my hopes", "was worth every cent", "makes me happy every day"]
@@ -241,3 +242,53 @@ def test_a_family_without_epochs_has_no_dynamics(encoder: Any, data: Path) -> No
     assert ran.exit_code == 2
     assert "no training dynamics" in ran.stderr
     assert not data.with_name("dynamics.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (texts,), labels = easy_task(240)
+    path = tmp_path_factory.mktemp("films") / "films.csv"
+    pl.DataFrame({"text": texts, "label": [CLASSES[label] for label in labels]}).write_csv(path)
+    return path
+
+
+def test_a_fine_tuned_family_gives_dynamics_of_the_rows_trained_on(base: Path, films: Path) -> None:
+    family = f"finetune:{base}"
+    dynamics = films.with_name("dynamics.csv")
+    how = ("--family", family, "--epochs", 4, "--batch-size", 8, "--learning-rate", "0.005", "--folds", 2)
+    payload = asked(pvi.command, films, *how, "--dynamics", dynamics)
+    assert payload["family"] == family
+    assert payload["accuracy"] > 0.9
+    rows = pl.read_csv(dynamics)
+    assert rows["text"].to_list() == pl.read_csv(films)["text"].to_list()
+    assert set(rows["correctness"].unique()) <= {0.0, 0.25, 0.5, 0.75, 1.0}  # of four epochs
+    assert rows["confidence"].is_between(0, 1).all()
+    assert dynamics.with_name("dynamics.csv.run.json").exists()
+    again = asked(pvi.command, films, *how, "--dynamics", dynamics)
+    assert again["v_information"] == payload["v_information"]
+    # with an evaluation file they are those of the training file
+    test = films.with_name("test.csv")
+    texts = [f"quite the end {word}" for word in ("good", "bad", "great", "awful")]
+    pl.DataFrame({"text": texts, "label": ["pos", "neg", "pos", "neg"]}).write_csv(test)
+    payload = asked(pvi.command, films, "--eval", test, *how, "--dynamics", dynamics)
+    assert payload["rows"] == 4
+    assert len(pl.read_csv(dynamics)) == 240
+
+
+def test_a_fitted_null_is_near_the_prior(base: Path, films: Path) -> None:
+    how = ("--family", f"finetune:{base}", "--epochs", 2, "--learning-rate", "0.01", "--folds", 2)
+    prior, fitted = (asked(pvi.command, films, *how, "--null", null) for null in ("prior", "fit"))
+    assert fitted["conditional_entropy"] == pytest.approx(prior["conditional_entropy"])
+    assert fitted["label_entropy"] != prior["label_entropy"]
+    assert fitted["label_entropy"] == pytest.approx(prior["label_entropy"], abs=0.1)
+
+
+def test_a_model_that_is_not_there_is_told_before_the_data_is_read(films: Path) -> None:
+    ran = run(pvi.command, films, "--family", "finetune:/no/such/model")
+    assert ran.exit_code == 2
+    assert "/no/such/model" in ran.stderr

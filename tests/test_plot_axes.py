@@ -31,6 +31,8 @@ def test_ticks_by_hand() -> None:
     assert ticks(-4.63, 1.8, 9)[1] == ["−4", "−3", "−2", "−1", "0", "1"]
     assert ticks(0, 12_000, 4)[1] == ["0", "5,000", "10,000"]
     assert ticks(0.001, 0.0034, 3)[1] == ["0.001", "0.002", "0.003"]
+    assert ticks(-2e8, 3e8, 5)[1] == ["−2e+08", "−1e+08", "0", "1e+08", "2e+08", "3e+08"]
+    assert ticks(2.99e8, 3.02e8, 3)[1] == ["2.99e+08", "3e+08", "3.01e+08", "3.02e+08"]
 
 
 def test_logarithmic_ticks_by_hand() -> None:

@@ -47,7 +47,11 @@ def ticks(low: float, high: float, about: int = 6) -> tuple[Floats, list[str]]:
     size = step(high - low, about)
     values = np.arange(ceil(low / size - 1e-9), floor(high / size + 1e-9) + 1) * size
     places = max(0, -floor(log10(size) + 1e-9))
-    return values, [decimals(value, places) if places < 7 else f"{value:.3g}" for value in values.tolist()]
+    largest = max(abs(low), abs(high))
+    if places < 7 and largest < 1e7:
+        return values, [decimals(value, places) for value in values.tolist()]
+    digits = ceil(log10(largest / size)) + 1  # as many as tell two ticks apart
+    return values, [f"{value:.{digits}g}".replace("-", "−") for value in values.tolist()]
 
 
 def log_ticks(low: float, high: float) -> tuple[Floats, list[str]]:

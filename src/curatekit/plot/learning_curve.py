@@ -87,13 +87,13 @@ def learning_curve(
     first, final = apart(float(np.log(reach.min())), float(np.log(reach.max())))
     beyond = (final - first) * 0.04
     x = Scale(float(np.exp(first - beyond)), float(np.exp(final + beyond)), left, right, log=True)
-    low_end, high_end = limits(everything, about=5)
+    low_end, high_end = limits(everything, about=6)
     y = Scale(low_end, high_end, bottom, top)
 
     marks = [
         head,
         x_grid(x, top, bottom),
-        y_axis(y, left, right, y_name),
+        y_axis(y, left, right, y_name, about=6),
         line(left, bottom, right, bottom, "axis"),
         x_labels(x, bottom, f"{x_name}, logarithmic"),
     ]

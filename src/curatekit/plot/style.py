@@ -128,7 +128,6 @@ PAGE = _sheet(
 .curate p {{ max-width: 46rem; margin: .5rem 0; overflow-wrap: anywhere; }}
 .curate .said {{ color: $muted; font-size: .85rem; }}
 .curate figure {{ margin: 1rem -16px 1.5rem; overflow-x: auto; }}
-.curate figure svg {{ min-width: 34rem; }}
 .curate .table {{ overflow-x: auto; margin: 1.25rem 0 2rem; }}
 .curate table {{ border-collapse: collapse; font-size: .87rem; font-variant-numeric: tabular-nums; }}
 .curate caption {{ text-align: left; font-weight: 600; padding: 0 0 .4rem; font-size: .95rem; }}
@@ -140,6 +139,7 @@ PAGE = _sheet(
 .curate .passage p {{ white-space: pre-wrap; line-height: 1.9; margin: .25rem 0; max-width: none; }}
 .curate .passage span {{ color: $ink; border-radius: .2rem; padding: .1rem .15rem; text-decoration-color: $s1; -webkit-box-decoration-break: clone; box-decoration-break: clone; }}
 {_HIGHLIGHTS}
-@media print {{ .curate body {{ padding: 0; }} .curate figure, .curate tr, .curate .passage {{ break-inside: avoid; }} .curate h2 {{ break-after: avoid; }} .curate .table, .curate figure {{ overflow: visible; margin: 1rem 0; }} .curate figure svg {{ min-width: 0; }} .curate th, .curate td {{ white-space: normal; }} .curate span {{ -webkit-print-color-adjust: exact; print-color-adjust: exact; }} }}
+@media screen and (max-width: 45rem) {{ .curate figure svg {{ max-width: none; }} }}
+@media print {{ .curate body {{ padding: 0; }} .curate figure, .curate tr, .curate .passage {{ break-inside: avoid; }} .curate h2 {{ break-after: avoid; }} .curate .table, .curate figure {{ overflow: visible; margin: 1rem 0; }} .curate th, .curate td {{ white-space: normal; }} .curate span {{ -webkit-print-color-adjust: exact; print-color-adjust: exact; }} }}
 """
 )

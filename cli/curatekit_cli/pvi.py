@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from curatekit.artifacts import Artifacts
-    from curatekit.information import VInformation
+    from curatekit.information import ClassInformation, VInformation
     from curatekit.information.seeds import OverSeeds
     from curatekit_cli.predict import Predicted
 
@@ -60,6 +60,8 @@ FIRST = 5
     metavar="FILE",
     help="Write the training dynamics of each row trained on here (fine-tuned families).",
 )
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw the PVI of each class and the most doubtful rows here: .svg, or .html with the data map too.")
 @output_option("Write one line for each row here, in the order of the data.")
 @json_option
 def command(
@@ -73,6 +75,7 @@ def command(
     seed: int,
     seeds: int,
     dynamics: Path | None,
+    plot: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -80,7 +83,7 @@ def command(
 
     Example: curate pvi reviews.csv --text review --label sentiment -o pvi.csv
     """
-    with session(output, tables=[dynamics]) as run:
+    with session(output, tables=[dynamics], plot=plot) as run:
         from curatekit.errors import InputError
         from curatekit.information import alarms, v_information
         from curatekit.writers import write_table
@@ -104,6 +107,9 @@ def command(
             run.output(dynamics)
         found = artifacts.call(v_information)
         alarmed = artifacts.call(alarms, details=artifacts.predictions.details)
+        if plot is not None:
+            _picture(found_by, rows, found).save(plot)
+            run.output(plot)
         payload = {
             **_payload(found, artifacts.classes),
             "family": artifacts.predictions.family,
@@ -188,11 +194,12 @@ def _rows(artifacts: Artifacts, spread: OverSeeds | None = None) -> pl.DataFrame
 
 
 def _payload(found: VInformation, classes: tuple[str, ...]) -> dict[str, Any]:
-    per_class = [
-        {**each._asdict(), "label": classes[each.label], "v_information": each.v_information._asdict()}
-        for each in found.per_class
-    ]
-    return {**found._asdict(), "v_information": found.v_information._asdict(), "per_class": per_class}
+    def plain(each: VInformation | ClassInformation) -> dict[str, Any]:
+        intervals = {name: getattr(each, name)._asdict() for name in ("v_information", "negative_share")}
+        return {**each._asdict(), **intervals}
+
+    per_class = [{**plain(each), "label": classes[each.label]} for each in found.per_class]
+    return {**plain(found), "per_class": per_class}
 
 
 def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
@@ -205,7 +212,7 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
             each.rows,
             *each.v_information,
             each.accuracy,
-            each.negative_share,
+            each.negative_share.value,
             each.wrong_below,
             each.right_above,
         )
@@ -214,7 +221,7 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
     return [
         f"V-usable information: {interval(found.v_information)} bits per row, {share:.0%} of the label's "
         f"{found.label_entropy:.3f} bits (family: {shown(predictions.family, 60)}).",
-        f"Accuracy {found.accuracy:.3f}; {found.negative_share:.1%} of {found.rows:,} rows have PVI below 0"
+        f"Accuracy {found.accuracy:.3f}; {found.negative_share.value:.1%} of {found.rows:,} rows have PVI below 0"
         + (f"; V without the temperature: {before:.3f} bits." if before is not None else "."),
         "",
         *table(

@@ -176,6 +176,15 @@ class Artifacts:
         return np.asarray(frame[column].cast(str).to_list(), dtype=object)
 
     @cached_property
+    def units(self) -> Ints:
+        """(n,): rows of one unit are copies of a text, or of one group: no evidence of their own."""
+        from curatekit.predict.folding import bound_together
+
+        # an evaluation file need not have the training file's column of groups
+        grouped = self.settings.group in self.dataset.frame.columns
+        return bound_together(self.texts, self.groups if grouped else None)
+
+    @cached_property
     def family(self) -> Family:
         """The family V that predicts."""
         from curatekit.predict.family import load_family

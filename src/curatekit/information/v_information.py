@@ -8,12 +8,11 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
-from curatekit.intervals import Interval
+from curatekit.information.means import mean_interval, mean_intervals
+from curatekit.intervals import Interval, wilson
 from curatekit.probabilities import FLOOR
 from curatekit.scores.pvi import pvi
 from curatekit.scores.self_confidence import given_probs
-
-_DRAWS_AT_ONCE = 1 << 22
 
 
 class ClassInformation(NamedTuple):
@@ -27,9 +26,9 @@ class ClassInformation(NamedTuple):
 
     label: int
     rows: int
-    v_information: Interval  # bits; the mean PVI of the class
+    v_information: Interval  # bits; the mean PVI of the class, which may well be negative
     accuracy: float
-    negative_share: float  # of the rows, those with PVI below 0
+    negative_share: Interval  # of the rows, those with PVI below 0
     wrong_below: float
     right_above: float
 
@@ -42,75 +41,60 @@ class VInformation(NamedTuple):
     label_entropy: float  # H_V(Y | ∅), the mean of −log2 p(y | ∅)
     conditional_entropy: float  # H_V(Y | X), the mean of −log2 p(y | x)
     accuracy: float
-    negative_share: float
+    negative_share: Interval
     per_class: tuple[ClassInformation, ...]  # the classes that have rows
 
 
 def v_information(
-    labels: Ints,
-    pred_probs: Floats,
-    null_probs: Floats,
-    *,
-    seed: int = 0,
-    confidence: float = 0.95,
-    n_resamples: int = 1000,
+    labels: Ints, pred_probs: Floats, null_probs: Floats, units: Ints | None = None, *, confidence: float = 0.95
 ) -> VInformation:
-    """Return I_V(X → Y) = H_V(Y | ∅) − H_V(Y | X), the mean PVI in bits, with bootstrap percentiles; the same by class.
+    """Return I_V(X → Y) = H_V(Y | ∅) − H_V(Y | X), the mean PVI in bits, with its limits; the same by class.
 
-    labels (n,), pred_probs and null_probs (n, K), out of sample. The interval is that of the rows as a sample, the
-    fitted models taken as given; a class of one row has no interval (NaN). Raises InputError when there is no row.
+    labels (n,), pred_probs and null_probs (n, K), out of sample; units (n,): rows of one unit (copies, a group) are no
+    evidence of their own. The limits are those of a mean (`mean_intervals`), the rows taken as a sample and the models
+    as given; those of the negative share are Wilson's, its rows taken as independent. A class of one row, or of one unit, has
+    no limits (NaN). Raises InputError when there is no row.
+
+    I_V itself is never negative, since V may ignore the input (Xu et al., definition 1 and proposition 1), while its estimate
+    falls below by what fitting costs: from labels that know nothing of the input a model still learns noise. So the upper
+    limit of the whole is 0 where that of the mean PVI is less. With that, 0 lies within the limits of independent
+    labels; the limits of the mean alone miss it in 3 to 15 of 100 simulations of the calibrated probe, always from below.
 
     Sources: Xu et al. (2020), A Theory of Usable Information under Computational Constraints, ICLR; Ethayarajh, Choi &
-    Swayamdipta (2022), ICML, equations 2 and 5; Efron & Tibshirani (1993), chapter 13, for the percentiles.
+    Swayamdipta (2022), ICML, equations 2 and 5.
     """
     if not len(labels):
         raise InputError("V-usable information needs rows. Give at least one labelled row.")
     bits = pvi(labels, pred_probs, null_probs)
-    rng = np.random.default_rng(seed)
     null_bits = -np.log2(np.maximum(given_probs(labels, null_probs), FLOOR))
     right = pred_probs.argmax(axis=1) == labels
 
-    def interval(values: Floats) -> Interval:
-        return bootstrap_mean(values, rng, confidence, n_resamples)
-
-    overall = interval(bits)
-    per_class = []
-    for label in np.unique(labels).tolist():
-        own = labels == label
-        per_class.append(
-            ClassInformation(
-                label,
-                int(own.sum()),
-                interval(bits[own]),
-                float(right[own].mean()),
-                float((bits[own] < 0).mean()),
-                float(null_bits[own].mean() - np.log2(pred_probs.shape[1])),
-                float(null_bits[own].mean() - 1),
-            )
+    present, code, rows = np.unique(labels, return_inverse=True, return_counts=True)
+    accuracy = np.bincount(code, right) / rows
+    negative = np.bincount(code, bits < 0)
+    null_of = np.bincount(code, null_bits) / rows
+    per_class = tuple(
+        ClassInformation(
+            int(label),
+            int(rows[k]),
+            interval,
+            float(accuracy[k]),
+            wilson(int(negative[k]), int(rows[k]), confidence),
+            float(null_of[k] - np.log2(pred_probs.shape[1])),
+            float(null_of[k] - 1),
         )
+        for k, (label, interval) in enumerate(
+            zip(present, mean_intervals(bits, code, len(present), units, confidence=confidence), strict=True)
+        )
+    )
+    v = mean_interval(bits, units, confidence=confidence)
     label_entropy = float(null_bits.mean())
     return VInformation(
         rows=len(labels),
-        v_information=overall,
+        v_information=v._replace(high=max(v.high, 0.0)),  # NaN stays
         label_entropy=label_entropy,
-        conditional_entropy=label_entropy - overall.value,
+        conditional_entropy=label_entropy - v.value,
         accuracy=float(right.mean()),
-        negative_share=float((bits < 0).mean()),
-        per_class=tuple(per_class),
+        negative_share=wilson(int(negative.sum()), len(labels), confidence),
+        per_class=per_class,
     )
-
-
-def bootstrap_mean(values: Floats, rng: np.random.Generator, confidence: float, n_resamples: int) -> Interval:
-    """Return the mean of values (n,) with the percentiles of the means of `n_resamples` resamples."""
-    mean = float(values.mean())
-    if len(values) < 2:
-        return Interval(mean, float("nan"), float("nan"))
-    at_once = max(1, _DRAWS_AT_ONCE // len(values))
-    means = np.concatenate(
-        [
-            values[rng.integers(len(values), size=(min(at_once, n_resamples - done), len(values)))].mean(axis=1)
-            for done in range(0, n_resamples, at_once)
-        ]
-    )
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(mean, float(low), float(high))

@@ -203,3 +203,11 @@ def test_perfection_and_far_temperatures_are_said() -> None:
     assert any("in-sample" in text for text in alarms(labels, sure, null))
     said = alarms(*draws(), {"temperature": [1.0, 2.5], "v_information_uncalibrated": 0.1})
     assert any("2.50" in text for text in said)
+
+
+def test_a_collapsed_model_is_said() -> None:
+    labels, _, null = draws()
+    flat = null + 1e-3 * np.random.default_rng(0).normal(size=null.shape)
+    flat /= flat.sum(axis=1, keepdims=True)
+    assert any("hardly differ from row to row" in text for text in alarms(labels, flat, null))
+    assert not any("hardly differ" in text for text in alarms(*draws()))

@@ -19,6 +19,7 @@ from curatekit_cli._options import (
     seed_option,
 )
 from curatekit_cli._print import following, interval, result, shown, table
+from curatekit_cli._pvi_picture import picture
 from curatekit_cli._session import session, settings
 from curatekit_cli.predict import predicted
 
@@ -60,8 +61,12 @@ FIRST = 5
     metavar="FILE",
     help="Write the training dynamics of each row trained on here (fine-tuned families).",
 )
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
-              help="Draw the PVI of each class and the most doubtful rows here: .svg, or .html with the data map too.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the PVI of each class and the most doubtful rows here: .svg, or .html with the data map too.",
+)
 @output_option("Write one line for each row here, in the order of the data.")
 @json_option
 def command(
@@ -108,7 +113,7 @@ def command(
         found = artifacts.call(v_information)
         alarmed = artifacts.call(alarms, details=artifacts.predictions.details)
         if plot is not None:
-            _picture(found_by, rows, found).save(plot)
+            picture(plot, found_by, rows, found, alarmed, {}, {}).save(plot)
             run.output(plot)
         payload = {
             **_payload(found, artifacts.classes),

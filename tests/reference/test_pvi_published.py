@@ -68,3 +68,25 @@ def test_gpt2s_null_is_worse_than_the_prior(published: pl.DataFrame) -> None:
         for _, own in gpt2.group_by("setting", maintain_order=True)
     ]
     assert any(said)
+
+
+def test_every_summary_row_the_collapsed_models_included(real_data: Path) -> None:
+    summary = pl.read_parquet(real_data / "pvi_reference" / "summary.parquet")
+    assert len(summary) == 130
+    difference = summary["H_yb_mean"] - summary["H_yx_mean"] - summary["V_information"]
+    assert difference.abs().max() < 1e-9
+    collapsed = summary.filter((pl.col("model") == "roberta-large") & (pl.col("accuracy") < 0.35))
+    assert len(collapsed) == 4
+    for row in collapsed.iter_rows(named=True):
+        # rows whose PVI has the published ends and mean: a model that looks at nothing
+        n = row["rows"]
+        labels = np.arange(n) % 3
+        null = np.full((n, 3), 1 / 3)
+        bits = np.full(n, (n * row["V_information"] - row["PVI_min"] - row["PVI_max"]) / (n - 2))
+        bits[:2] = row["PVI_min"], row["PVI_max"]
+        given = 2.0 ** (bits - np.log2(3))
+        pred = np.repeat((1 - given[:, None]) / 2, 3, axis=1)
+        pred[np.arange(n), labels] = given
+        found = v_information(labels, pred, null)
+        assert found.v_information.value == pytest.approx(row["V_information"], abs=1e-9)
+        assert any("hardly differ from row to row" in text for text in alarms(labels, pred, null))

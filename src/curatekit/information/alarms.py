@@ -16,6 +16,7 @@ NOTICEABLE = 0.02
 """Bits: smaller faults go unsaid."""
 
 _FAR_TEMPERATURE = 1.5
+_FLAT = 0.1  # bits: the collapsed runs among the published ones stay within 0.09
 _ENOUGH_ROWS = 100  # below this, these signs come and go by chance
 
 
@@ -25,8 +26,8 @@ def alarms(
     """Return one sentence for each fault that the probabilities show, none when all is well.
 
     labels (n,), pred_probs and null_probs (n, K); `details` are those of Predictions. Looked for: a null worse than the
-    prior (published: GPT-2's fitted null doubles its V on CoLA), negative V, a diverged run (four published SNLI runs of
-    accuracy 0.34), bad calibration (CoLA at epoch 10: V −0.21 becomes 0.34 by one temperature), a temperature far from 1,
+    prior (published: GPT-2's fitted null doubles its V on CoLA), negative V, a diverged or collapsed run (four published SNLI runs
+    of accuracy 0.34), bad calibration (CoLA at epoch 10: V −0.21 becomes 0.34 by one temperature), a temperature far from 1,
     and predictions too good to be out of sample.
     """
     n, n_classes = pred_probs.shape
@@ -55,6 +56,12 @@ def alarms(
     if n >= _ENOUGH_ROWS and accuracy < majority - 1 / np.sqrt(n):
         said.append(
             f"Accuracy {accuracy:.3f} is below the share of the commonest label ({majority:.3f}): the model may have diverged."
+        )
+    moved = float(np.ptp(np.log2(np.maximum(pred_probs, FLOOR)), axis=0).max())
+    if n >= _ENOUGH_ROWS and moved < _FLAT:
+        said.append(
+            f"The predictions hardly differ from row to row (by {moved:.3f} bits at most): the model learned nothing from the "
+            "input, or has collapsed. Train it again with another seed or a lower rate before you believe V."
         )
     if repaired - v > max(NOTICEABLE, 0.02 * null_bits):
         way = "too sure" if temperature > 1 else "not sure enough"

@@ -65,7 +65,7 @@ def _units(values: Floats, part: Ints, units: Ints | None) -> tuple[Floats, Floa
     """Return the total, the number of rows and the part of each unit within each part."""
     if units is None:
         return values, np.ones(len(values)), part
-    key = part.astype(np.int64) * (int(units.max(initial=0)) + 1) + units
-    unique, code = np.unique(key, return_inverse=True)
-    owner = unique // (int(units.max(initial=0)) + 1)
-    return np.bincount(code, values), np.bincount(code).astype(np.float64), owner
+    width = int(units.max(initial=0)) + 1
+    key, code = np.unique(part.astype(np.int64) * width + units, return_inverse=True)
+    totals: Floats = np.bincount(code, values)
+    return totals, np.bincount(code).astype(np.float64), key // width

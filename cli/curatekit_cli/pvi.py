@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from curatekit.artifacts import Artifacts
     from curatekit.information import ClassInformation, VInformation
     from curatekit.information.seeds import OverSeeds
+    from curatekit.information.threshold import Threshold, Thresholds
     from curatekit_cli.predict import Predicted
 
 FIRST = 5
@@ -44,6 +45,12 @@ FIRST = 5
     help="Take the probabilities from this file (of curate predict, or any with id, fold and a column for each label).",
 )
 @click.option("--in-sample", is_flag=True, help="Accept probabilities without folds, though PVI is then inflated.")
+@click.option(
+    "--slice-by",
+    multiple=True,
+    metavar="COLUMN",
+    help="Measure V by the values of this column too, numbers in bins; 'length' is the number of words.",
+)
 @predict_options
 @encoder_options
 @seed_option
@@ -75,6 +82,7 @@ def command(
     eval_file: str | None,
     pred_probs: Path | None,
     in_sample: bool,
+    slice_by: tuple[str, ...],
     predict_options: PredictOptions,
     encoder_options: EncoderOptions,
     seed: int,
@@ -91,6 +99,7 @@ def command(
     with session(output, tables=[dynamics], plot=plot) as run:
         from curatekit.errors import InputError
         from curatekit.information import alarms, v_information
+        from curatekit.information.threshold import mostly_wrong_below
         from curatekit.writers import write_table
 
         if pred_probs is not None and eval_file is not None:
@@ -104,6 +113,7 @@ def command(
         artifacts = found_by.artifacts
         spread = _spread(found_by, seed, seeds) if seeds > 1 else None
         rows = _rows(artifacts, spread)
+        slices = {by: _slices(artifacts, by) for by in slice_by}
         if output is not None:
             write_table(rows, output)
             run.output(output)
@@ -111,14 +121,18 @@ def command(
             write_table(_dynamics(found_by), dynamics)
             run.output(dynamics)
         found = artifacts.call(v_information)
+        thresholds = artifacts.call(mostly_wrong_below)
         alarmed = artifacts.call(alarms, details=artifacts.predictions.details)
         if plot is not None:
-            picture(plot, found_by, rows, found, alarmed, {}, {}).save(plot)
+            named = {artifacts.classes[k]: t.pvi.value for k, t in thresholds.per_class.items() if t is not None}
+            picture(plot, found_by, rows, found, alarmed, named, slices).save(plot)
             run.output(plot)
         payload = {
             **_payload(found, artifacts.classes),
             "family": artifacts.predictions.family,
             "unscorable": int(artifacts.predictions.unscorable.sum()),
+            "mostly_wrong_below": _thresholds_payload(thresholds, artifacts.classes),
+            "slices": {by: frame.to_dicts() for by, frame in slices.items()},
             "alarms": alarmed,
             "details": artifacts.predictions.details,
             "seeds": None if spread is None else _seeds_payload(spread),
@@ -126,7 +140,12 @@ def command(
         run.metrics.update(payload)
         doubtful = rows.sort("pvi" if spread is None else "pvi_mean", maintain_order=True).head(FIRST)
         lines = [
-            *_lines(found, artifacts),
+            *_lines(found, artifacts, thresholds),
+            *(
+                line
+                for by, frame in slices.items()
+                for line in ["", f"By {by}:", *table(frame.columns, frame.iter_rows())]
+            ),
             *([] if spread is None else _seeds_lines(spread)),
             *(f"ALARM: {text}" for text in alarmed),
             "",
@@ -207,7 +226,37 @@ def _payload(found: VInformation, classes: tuple[str, ...]) -> dict[str, Any]:
     return {**plain(found), "per_class": per_class}
 
 
-def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
+def _slices(artifacts: Artifacts, by: str) -> pl.DataFrame:
+    """Return slice, rows, V with its limits, accuracy and the share of negative PVI, one line for each slice."""
+    import polars as pl
+
+    from curatekit.information.slices import slicing, v_by_slice
+
+    dataset = artifacts.dataset
+    found = artifacts.call(v_by_slice, slicing=slicing(by, dataset.frame, dataset.inputs))
+    lines = [(each.name, each.rows, *each.v_information, each.accuracy, each.negative_share.value) for each in found]
+    return pl.DataFrame(lines, ["slice", "rows", "V", "low", "high", "accuracy", "PVI < 0"], orient="row")
+
+
+def _thresholds_payload(found: Thresholds, classes: tuple[str, ...]) -> dict[str, Any]:
+    def plain(each: Threshold | None) -> dict[str, Any] | None:
+        if each is None:
+            return None
+        return {
+            "pvi": each.pvi.value,
+            "low": each.pvi.low,
+            "high": each.pvi.high,
+            "rows": each.rows,
+            "wrong": each.wrong,
+        }
+
+    return {
+        "overall": plain(found.overall),
+        "per_class": {classes[label]: plain(each) for label, each in found.per_class.items()},
+    }
+
+
+def _lines(found: VInformation, artifacts: Artifacts, thresholds: Thresholds) -> list[str]:
     predictions = artifacts.predictions
     share = found.v_information.value / found.label_entropy if found.label_entropy else 0.0
     before = predictions.details.get("v_information_uncalibrated")
@@ -218,6 +267,7 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
             *each.v_information,
             each.accuracy,
             each.negative_share.value,
+            None if (own := thresholds.per_class[each.label]) is None else own.pvi.value,
             each.wrong_below,
             each.right_above,
         )
@@ -230,10 +280,22 @@ def _lines(found: VInformation, artifacts: Artifacts) -> list[str]:
         + (f"; V without the temperature: {before:.3f} bits." if before is not None else "."),
         "",
         *table(
-            ["label", "rows", "V", "low", "high", "accuracy", "PVI < 0", "wrong below", "right above"],
+            [
+                "label",
+                "rows",
+                "V",
+                "low",
+                "high",
+                "accuracy",
+                "PVI < 0",
+                "mostly wrong below",
+                "wrong below",
+                "right above",
+            ],
             rows,
         ),
-        "wrong below, right above: at a PVI under the first the prediction is wrong, over the second right, whatever the row.",
+        "mostly wrong below: of the rows with that PVI or less, more than half are predicted wrong; wrong below, right above: at a "
+        "PVI under the first the prediction is wrong, over the second right, whatever the row.",
     ]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def _entry(source: str, sha256: str, beside: Path) -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` as JSON can hold it: paths and arrays as text and lists, NaN as null."""
+    """Return `value` as JSON can hold it: paths and arrays as text and lists, NaN and infinity as null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Path):
@@ -207,7 +208,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # numpy, without importing it
         return plain(value.tolist())
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not isfinite(value):
         return None
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 

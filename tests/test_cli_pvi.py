@@ -139,6 +139,7 @@ def test_an_evaluation_file_is_measured_by_a_model_of_the_data(encoder: Any, dat
     reviews().filter(pl.int_range(70) % 7 == 0).write_csv(test)
     output = data.with_name("eval.csv")
     payload = asked(pvi.command, train, "--eval", test, "--label", "mood", "-o", output)
+    assert payload == {**asked(pvi.command, "--train", train, "--eval", test, "--label", "mood"), "output": str(output)}
     assert payload["rows"] == 10
     assert payload["accuracy"] > 0.7
     assert pl.read_csv(output)["id"].to_list() == [f"r{i}" for i in range(0, 70, 7)]
@@ -335,3 +336,10 @@ def test_wrong_slices_and_outputs_are_one_sentence(
     assert ran.exit_code == 2
     assert said in ran.stderr
     assert not Path("plot.png").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("a.csv", "--train", "b.csv"), ("--train", "b.csv")])
+def test_one_file_to_train_on_is_asked_for(arguments: tuple[str, ...]) -> None:
+    ran = run(pvi.command, *arguments)
+    assert ran.exit_code == 2
+    assert "FILE" in ran.stderr

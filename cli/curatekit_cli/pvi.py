@@ -36,8 +36,9 @@ FIRST = 5
 
 
 @click.command("pvi")
-@click.argument("data")
+@click.argument("data", required=False)
 @data_options
+@click.option("--train", metavar="FILE", help="Train on this file: DATA by another name, beside --eval.")
 @click.option("--eval", "eval_file", metavar="FILE", help="Train on all of DATA and measure the rows of this file.")
 @click.option(
     "--pred-probs",
@@ -77,8 +78,9 @@ FIRST = 5
 @output_option("Write one line for each row here, in the order of the data.")
 @json_option
 def command(
-    data: str,
+    data: str | None,
     data_options: DataOptions,
+    train: str | None,
     eval_file: str | None,
     pred_probs: Path | None,
     in_sample: bool,
@@ -95,7 +97,14 @@ def command(
     """Measure, in bits, what each label of DATA is worth: PVI by row, V-usable information by class and overall.
 
     Example: curate pvi reviews.csv --text review --label sentiment -o pvi.csv
+
+    With a separate evaluation file (Algorithm 1 of the paper): curate pvi --train train.csv --eval test.csv
     """
+    if (data is None) == (train is None):
+        raise click.UsageError("Give one file: DATA, or --train FILE beside --eval FILE.")
+    if train is not None and eval_file is None:
+        raise click.UsageError("--train FILE needs --eval FILE, whose rows are measured.")
+    data = data or train or ""
     with session(output, tables=[dynamics], plot=plot) as run:
         from curatekit.errors import InputError
         from curatekit.information import alarms, v_information

@@ -130,10 +130,17 @@ def _check_different(planned: Sequence[Path]) -> None:
 
 
 def read(run: Run, source: str, options: DataOptions, **how: Any) -> Dataset:
-    """Return the dataset behind `source`, recorded as an input; rows set aside are written when the command ends."""
+    """Return the dataset behind `source`, recorded as an input; rows set aside are written when the command ends.
+
+    opened: what `read_source` made of it, where that was done before.
+    """
     from curatekit.readers import read_dataset
 
-    dataset = read_dataset(source, **{**options._asdict(), **how})
+    return took(run, source, read_dataset(how.pop("opened", source), **{**options._asdict(), **how}))
+
+
+def took(run: Run, source: str, dataset: Dataset) -> Dataset:
+    """Return a dataset that was read from `source`, recorded as `read` does."""
     run.input(source, dataset.sha256)
     if len(dataset.set_aside):
         click.get_current_context().meta[_SET_ASIDE].append((source, dataset))

@@ -7,7 +7,20 @@ import os
 import click
 
 from curatekit import __version__
-from curatekit_cli import embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, pvi, pvi_words, select
+from curatekit_cli import (
+    annotators,
+    embed,
+    evaluate,
+    find_errors,
+    finetune,
+    fix,
+    guided,
+    lineage,
+    predict,
+    pvi,
+    pvi_words,
+    select,
+)
 from curatekit_cli._group import CommandWithCommands
 
 
@@ -23,6 +36,6 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for module in (embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
+for module in (annotators, embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
     main.add_command(module.command)
 main.add_command(CommandWithCommands(pvi.command, [pvi_words.command]))

@@ -63,8 +63,13 @@ def choose_columns(
     labellike = {the_label} if the_label else set(_among(frame, _LABEL, set()))
     chosen = Columns(tuple(text) or _guess_text(frame, path, {the_id, *labellike}), the_label, the_id)
     _say(path, chosen, text, label, id)
-    _check_types(frame, path, chosen)
+    _check_types(frame, path, chosen, nested=labels == "lists")
     return chosen
+
+
+def label_column(frame: pl.DataFrame, text: Sequence[str], label: str | None, id: str | None) -> str | None:
+    """Return the column of labels: the one that was named, else the one whose name says so; None where that is not certain."""
+    return label if label is not None else _guess(frame, _LABEL, {*text, id})
 
 
 def _among(frame: pl.DataFrame, names: frozenset[str], taken: set[str | None]) -> list[str]:
@@ -100,14 +105,16 @@ def _say(path: str, chosen: Columns, text: Sequence[str], label: str | None, id:
         note(f"{path}: columns guessed by name: {', '.join(guessed)}.")
 
 
-def _check_types(frame: pl.DataFrame, path: str, chosen: Columns) -> None:
+def _check_types(frame: pl.DataFrame, path: str, chosen: Columns, *, nested: bool) -> None:
     for name in chosen.text:
         if not _is_text(frame, name):
             raise InputError(
                 f"{path}: column {name!r} holds {_kind(frame, name)}, not text. Name another with --text. {_has(frame)}"
             )
     for option, column in (("--label", chosen.label), ("--id", chosen.id)):
-        if column is not None and (frame[column].dtype.is_nested() or frame[column].dtype in (pl.Binary, pl.Object)):
+        if column is None or (nested and option == "--label"):
+            continue
+        if frame[column].dtype.is_nested() or frame[column].dtype in (pl.Binary, pl.Object):
             raise InputError(
                 f"{path}: column {column!r} holds {_kind(frame, column)}, not one name a row. Name another with {option}."
             )

@@ -18,7 +18,7 @@ from curatekit.readers.columns import choose_columns
 from curatekit.readers.labels import one_spelling
 from curatekit.readers.source import NOT_UTF8
 from curatekit.readers.table import Table
-from curatekit.readers.tables import read_source
+from curatekit.readers.tables import Source, read_source
 from curatekit.reporting import note
 
 MAX_TEXT = 1 << 20  # bytes; longer is a file that slipped into a cell, and tokenising it takes seconds a row
@@ -37,12 +37,13 @@ class Bad(NamedTuple):
 
 
 def read_dataset(
-    source: str | Path,
+    source: str | Path | Source,
     text: Sequence[str] | str = (),
     label: str | None = None,
     id: str | None = None,
     *,
-    labels: Literal["required", "none"] = "required",
+    labels: Literal["required", "none", "numbers", "lists"] = "required",
+    required: Sequence[str] = (),
     on_bad_row: Literal["fail", "skip"] = "fail",
     limit: int | None = None,
     classes: Iterable[str] | None = None,
@@ -52,7 +53,10 @@ def read_dataset(
 
     text, label, id   columns; two texts for pairs. Those left out are guessed where the guess is certain, through `note`;
                       id="" makes ids from the texts
-    labels            "required": a row without label is bad; "none": no label is read
+    source            a table that `read_source` has read will do as well
+    labels            "required": a row without label is bad; "none": no label is read; "numbers", "lists": the label column
+                      holds a finite number, or any value, in each row, and is left in the frame: no classes are made of it
+    required          other columns that may have no empty cell
     on_bad_row        "fail": any bad row is an error; "skip": bad rows are in `set_aside`. Bad are rows that cannot be
                       parsed, texts that are empty, hold a NUL or exceed MAX_TEXT bytes, missing labels, repeated ids
     limit             only the first so many usable rows
@@ -63,7 +67,7 @@ def read_dataset(
     """
     if limit is not None and limit < 1:
         raise InputError(f"A limit of {limit} rows leaves nothing to work on. Give 1 or more.")
-    table, path, sha256 = read_source(source)
+    table, path, sha256 = source if isinstance(source, Source) else read_source(source)
     if not table.frame.height:
         broken = [Bad(row, None, reason) for row, reason in table.broken]
         if not broken:
@@ -73,12 +77,10 @@ def read_dataset(
         )
     columns = choose_columns(table.frame, path, (text,) if isinstance(text, str) else tuple(text), label, id, labels)
     texts = [table.strings(name) for name in columns.text]
-    given = table.strings(columns.label) if columns.label else None
-    if given is not None:
-        given = given.set(given.str.strip_chars() == "", None)
+    given = _filled(table, columns.label) if columns.label else None
     given_ids = table.strings(columns.id) if columns.id else None
 
-    reasons = _reasons(table, columns, texts, given, given_ids)
+    reasons = _reasons(table, columns, texts, given, given_ids, labels == "numbers", required)
     usable = np.flatnonzero(reasons.is_null().to_numpy())[:limit]
     last = table.numbers[usable[-1]] if limit is not None and len(usable) == limit else np.inf
     bad = sorted(
@@ -98,7 +100,7 @@ def read_dataset(
 
     rows = pl.Series(usable)
     inputs = tuple(tuple(column.gather(rows).to_list()) for column in texts)
-    names = given.gather(rows).to_list() if given is not None else [None] * len(usable)
+    names = given.gather(rows).to_list() if given is not None and labels == "required" else [None] * len(usable)
     numbers = table.numbers[usable]
     names = one_spelling(names, numbers, path, table.unit, columns.label, normalise_labels)
     coded = encode(names)
@@ -122,6 +124,8 @@ def _reasons(
     texts: list[pl.Series],
     labels: pl.Series | None,
     ids: pl.Series | None,
+    numbers: bool,
+    required: Sequence[str],
 ) -> pl.Series:
     """Return (n,) why each row cannot be used, null where it can; the first reason counts."""
     frame = pl.DataFrame({f"text{side}": column for side, column in enumerate(texts)})
@@ -145,6 +149,14 @@ def _reasons(
             (cell.is_null(), pl.lit(f"column {columns.label!r} has no label")),
             (cell.str.contains("\0", literal=True), pl.lit(f"column {columns.label!r} holds a NUL byte")),
         ]
+        if numbers:
+            finite = cell.str.strip_chars().cast(pl.Float64, strict=False).is_finite().fill_null(False)
+            checks.append(
+                (~finite, pl.format("column {} holds {}, which is no number", pl.lit(repr(columns.label)), cell))
+            )
+    for position, name in enumerate(required):
+        frame = frame.with_columns(_filled(table, name).alias(f"required{position}"))
+        checks.append((pl.col(f"required{position}").is_null(), pl.lit(f"column {name!r} is empty")))
     if ids is not None:
         frame = frame.with_columns(ids.alias("id"))
         cell = pl.col("id")
@@ -162,6 +174,15 @@ def _reasons(
         pl.format(f"the id {{}} is that of {table.unit} {{}}", "id", holder)
     )
     return frame.select("id", number, reasons.alias("reason")).select(pl.coalesce(reason, repeated)).to_series()
+
+
+def _filled(table: Table, column: str) -> pl.Series:
+    """Return the column's cells as strings, null where they are empty; a nested value is some string."""
+    if table.frame[column].dtype.is_nested():
+        present = table.frame[column].is_not_null()
+        return pl.Series(column, [None if empty else "…" for empty in ~present], dtype=pl.String)
+    cells = table.strings(column)
+    return cells.set(cells.str.strip_chars() == "", None)
 
 
 def _refusal(path: str, table: Table, bad: list[Bad], usable: int, guessed_id: str | None) -> str:

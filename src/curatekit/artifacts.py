@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from curatekit.index import Neighbours
     from curatekit.predict.crossfit import Keep, Predictions
     from curatekit.predict.family import Family, Inputs, Material
+    from curatekit.predict.models import Models
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,38 @@ class Artifacts:
 
         return self._kept({**key, "in_sample": in_sample}, compute)
 
+    def models(self, evaluated: Artifacts | None = None) -> Models:
+        """Return the models that predicted these rows, to be asked about other texts; with `evaluated`, which holds what
+        `predict` returned, the model that predicted those."""
+        from curatekit.embed import embed
+        from curatekit.predict.models import IN_NO_FOLD, Models
+
+        asked = evaluated or self
+        key = {**self._fit_key, "folds": self.settings.folds}
+        if evaluated is not None:
+            key |= {"eval_inputs": evaluated.inputs_key, "eval_labels": evaluated.labels_key}
+        return Models(
+            self.family, self.material, self.labels, self.units,
+            self.folds if evaluated is None else np.full(len(self.labels), IN_NO_FOLD),
+            asked.predictions, asked.labels, lambda inputs: embed(inputs, self.encoder), self.characters_read,
+            self.settings.seed, key,
+        )  # fmt: skip
+
+    def characters_read(self, inputs: Inputs) -> tuple[Ints, ...]:
+        """Return how many characters of each text the models read, (n,) for each column of n texts."""
+        if self.family.embeds:
+            return tuple(self._characters_embedded(column) for column in inputs)
+        told: Callable[[Inputs], tuple[Ints, ...]] = getattr(self.family, "characters_read", _all_characters)
+        return told(inputs)
+
+    def _characters_embedded(self, texts: Sequence[str]) -> Ints:
+        read = np.array([min(len(text), self.encoder.max_characters) for text in texts], np.int64)
+        # a token is a byte or more: where all texts are short, the encoder need not be loaded to know
+        long = [row for row, text in enumerate(texts) if len(text.encode()) > self.encoder.max_tokens - _AROUND]
+        if long:
+            read[long] = self.encoder.open().characters_read([texts[row][: read[row]] for row in long])
+        return read
+
     def with_predictions(self, predictions: Predictions) -> Artifacts:
         """Return the artifacts of the same dataset with predictions that were made elsewhere."""
         return self._shared(Artifacts(self.dataset, self.settings, predictions))
@@ -302,6 +335,13 @@ class Artifacts:
     @property
     def seed(self) -> int:
         return self.settings.seed
+
+
+_AROUND = 8  # tokens that an encoder may put before and behind a text, at the most
+
+
+def _all_characters(inputs: Inputs) -> tuple[Ints, ...]:
+    return tuple(np.array([len(text) for text in column], np.int64) for column in inputs)
 
 
 ARTIFACTS = tuple(

@@ -29,6 +29,7 @@ from safetensors.torch import load_file
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from curatekit.arrays import Ints
+from curatekit.encoders import forward
 from curatekit.encoders.forward import quiet_transformers
 from curatekit.errors import CurateError, InputError
 from curatekit.reporting import note, step
@@ -189,6 +190,13 @@ def encode(
         for row, label in zip(rows, labels, strict=True):
             row["labels"] = int(label)
     return rows
+
+
+def characters_read(tokenizer: Any, inputs: Sequence[Sequence[str]], max_length: int) -> tuple[Ints, ...]:
+    """Return how many characters of each text `encode` keeps, (n,) for each column."""
+    return forward.characters_read(
+        tokenizer, [[text[: max_length * _CHARS_PER_TOKEN] for text in column] for column in inputs], max_length
+    )
 
 
 def length_limit(tokenizer: Any, config: Any, asked: int | None) -> int:

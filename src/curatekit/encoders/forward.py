@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from curatekit.arrays import Ints
 from curatekit.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Model(Protocol):
     """A loaded encoder."""
 
     def tokenize(self, texts: list[str]) -> Tokens: ...
+
+    def characters_read(self, texts: list[str]) -> Ints: ...
 
     def forward(self, ids: list[list[int]]) -> Vectors: ...
 
@@ -95,6 +98,23 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def characters_read(tokenizer: Any, columns: Sequence[list[str]], max_tokens: int) -> tuple[Ints, ...]:
+    """Return how many characters of each text stand in the first `max_tokens` tokens of its row.
+
+    columns: one or two of n texts; (n,) for each. A tokenizer written in Python does not tell, and counts as reading all.
+    """
+    read = tuple(np.array([len(text) for text in column], np.int64) for column in columns)
+    encoded = tokenizer(*columns, truncation=True, max_length=max_tokens) if len(columns[0]) else None
+    for row, encoding in enumerate((encoded.encodings or ()) if encoded else ()):
+        if encoding.overflowing:
+            for column, kept in enumerate(read):
+                ends = (
+                    end for (_, end), of in zip(encoding.offsets, encoding.sequence_ids, strict=True) if of == column
+                )
+                kept[row] = max(ends, default=0)
+    return read
+
+
 def tokens_read(modules: Any) -> int:
     """Return the number of tokens that a SentenceTransformer reads of a text."""
     positions = getattr(modules[0].config, "max_position_embeddings", None)
@@ -121,6 +141,11 @@ class TorchModel:
         if encoded.encodings is None:  # a tokenizer in Python, which does not tell
             return Tokens(ids, np.array([len(row) >= self._max_tokens for row in ids], bool))
         return Tokens(ids, np.array([bool(encoding.overflowing) for encoding in encoded.encodings], bool))
+
+    def characters_read(self, texts: list[str]) -> Ints:
+        """Return how many characters of each text `tokenize` keeps (n,)."""
+        (read,) = characters_read(self._tokenizer, [[self._prompt + text for text in texts]], self._max_tokens)
+        return np.maximum(read - len(self._prompt), 0)
 
     def forward(self, ids: list[list[int]]) -> Vectors:
         """Return the vectors of one batch of tokens."""

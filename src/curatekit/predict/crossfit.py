@@ -30,7 +30,7 @@ Keep = Callable[[int, Callable[[], Arrays]], Arrays]
 """Returns the arrays of the k-th model, from where they are kept or by computing and keeping them."""
 
 _DYNAMICS = "dynamics."
-_ARRAYS = ("pred_probs", "null_probs", "folds", "unscorable")
+_ARRAYS = ("pred_probs", "null_probs", "folds", "unscorable", "temperature")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Predictions:
     details: dict[str, Any] = field(default_factory=dict)  # plain values: temperature by fold, V uncalibrated …
     dynamics: Mapping[str, Floats] = field(default_factory=dict)
     """The training dynamics of the rows trained on, by name: the same n rows, or those of the training file."""
+    temperature: Floats | None = None  # (n,) by which each row's logits were divided; None where that is not known
 
     def to_arrays(self) -> Arrays:
         """Return all of it but the family's name as arrays, to be kept."""
@@ -187,9 +188,16 @@ def fold_models(
 ) -> Iterator[FoldModel]:
     """Yield the models that `cross_fit` fits, one for each fold, to be asked about other rows than those of the fold."""
     for k in range(int(fold.max()) + 1):
-        train = np.flatnonzero(fold != k)
-        fitted, known = _fit(family, x[train], labels[train], units[train], seed)
-        yield FoldModel(np.flatnonzero(fold == k), known, null_prior(labels[train], n_classes), fitted)
+        yield fold_model(k, family, x, labels, n_classes, fold, units, seed=seed)
+
+
+def fold_model(
+    k: int, family: Family, x: Any, labels: Ints, n_classes: int, fold: Ints, units: Ints, *, seed: int = 0
+) -> FoldModel:
+    """Return the model of the rows that are not in fold k."""
+    train = np.flatnonzero(fold != k)
+    fitted, known = _fit(family, x[train], labels[train], units[train], seed)
+    return FoldModel(np.flatnonzero(fold == k), known, null_prior(labels[train], n_classes), fitted)
 
 
 def _each(
@@ -299,7 +307,7 @@ def _predictions(
         "v_information": float(np.mean(null_bits + np.log2(pred_probs[rows, labels]))),
         "v_information_uncalibrated": float(np.mean(null_bits + np.log2(raw[rows, labels]))),
     }
-    return Predictions(pred_probs, null_probs, fold, unscorable, family.name, details, dynamics)
+    return Predictions(pred_probs, null_probs, fold, unscorable, family.name, details, dynamics, temperature)
 
 
 def _dynamics_in(arrays: Arrays) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -66,10 +66,13 @@ class EnsembleFamily:
     embeds: ClassVar[bool] = True
     slow: ClassVar[bool] = False
 
+    def reader(self, train: Material) -> Callable[[Material], _Prepared]:
+        """Return what makes of a material that which each member reads of it, side by side."""
+        readers = [member.reader(train) for member in MEMBERS]
+        return lambda material: _Prepared(tuple(read(material) for read in readers))
+
     def prepare(self, train: Material, *others: Material) -> tuple[_Prepared, ...]:
-        """Return what the members read of each material, side by side."""
-        prepared = [member.prepare(train, *others) for member in MEMBERS]
-        return tuple(_Prepared(parts) for parts in zip(*prepared, strict=True))
+        return tuple(map(self.reader(train), (train, *others)))
 
     def fit(self, x: _Prepared, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> FittedEnsemble:
         """Return the members fitted on the same rows."""

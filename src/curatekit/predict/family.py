@@ -90,8 +90,14 @@ class Family(Protocol):
     def slow(self) -> bool:
         """Whether one fit takes minutes: its folds run one after the other and each is kept as soon as it is done."""
 
+    def reader(self, train: Material) -> Callable[[Material], Any]:
+        """Return what makes of a material x, which the models read, such that x[rows] and len(x) work.
+
+        Reads no label; what it must learn, such as the words that occur, it learns from `train` alone.
+        """
+
     def prepare(self, train: Material, *others: Material) -> tuple[Any, ...]:
-        """Return what the models read of each material, such that x[rows] and len(x) work. Reads no label."""
+        """Return what the models read of each material, by the reader of `train`."""
 
     def fit(self, x: Any, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> Fitted:
         """Return a model of the prepared rows x; each of the n_classes occurs in labels (n,), and there are two or more.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from curatekit.cache import digest
 from curatekit.encoders import hardware
 from curatekit.encoders.contents import weights_hash
 from curatekit.encoders.places import find_base
-from curatekit.predict.family import Material
+from curatekit.predict.family import Inputs, Material
 from curatekit.predict.tuning import Rows, Tuning, predict_logits, tune
 from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note
@@ -58,9 +58,20 @@ class TransformerFamily:
         """The hash of the base's weights and of the recipe."""
         return model_key(self.folder, self.tuning, learning_rate=self.learning_rate, lora_rank=self.lora_rank)
 
+    def reader(self, train: Material) -> Callable[[Material], Rows]:
+        """Return what makes of a material its token ids; rows that are cut are counted aloud."""
+        return lambda material: token_rows(self.folder, material, self.tuning.max_length)
+
     def prepare(self, train: Material, *others: Material) -> tuple[Rows, ...]:
-        """Return the token ids of each material; rows that are cut are counted aloud."""
-        return tuple(token_rows(self.folder, material, self.tuning.max_length) for material in (train, *others))
+        return tuple(map(self.reader(train), (train, *others)))
+
+    def characters_read(self, inputs: Inputs) -> tuple[Ints, ...]:
+        """Return how many characters of each text are read, (n,) for each column."""
+        from curatekit import hf
+
+        with hf.quiet():
+            tokenizer, limit = _tokenizer(self.folder, self.tuning.max_length)
+            return hf.characters_read(tokenizer, inputs, limit)
 
     def fit(self, x: Rows, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> FittedTransformer:
         """Return the base trained on the rows x; the same arguments give the same weights on one machine."""
@@ -101,17 +112,25 @@ def model_key(folder: Path, tuning: Tuning, **recipe: Any) -> str:
 
 def token_rows(folder: Path, material: Material, max_length: int | None) -> Rows:
     """Return the token ids of rows of texts, or of pairs, for the model in `folder`."""
-    from transformers import AutoConfig
-
     from curatekit import hf
 
     with hf.quiet():
-        tokenizer = hf.load_tokenizer(folder)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        items = hf.encode(tokenizer, material.inputs, hf.length_limit(tokenizer, config, max_length))
+        tokenizer, limit = _tokenizer(folder, max_length)
+        items = hf.encode(tokenizer, material.inputs, limit)
     lengths = np.array([len(row["input_ids"]) for row in items], np.int64)
 
     def collate(rows: list[Any]) -> dict[str, Any]:
         return dict(tokenizer.pad(rows, return_tensors="pt"))
 
     return Rows(items, lengths, collate)
+
+
+def _tokenizer(folder: Path, max_length: int | None) -> tuple[Any, int]:
+    """Return the tokenizer in `folder`, and how many tokens of a row are read."""
+    from transformers import AutoConfig
+
+    from curatekit import hf
+
+    tokenizer = hf.load_tokenizer(folder)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return tokenizer, hf.length_limit(tokenizer, config, max_length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -55,9 +55,12 @@ class KnnFamily:
     embeds: ClassVar[bool] = True
     slow: ClassVar[bool] = False
 
+    def reader(self, train: Material) -> Callable[[Material], Floats]:
+        """Return what makes of a material its embeddings (n, d)."""
+        return lambda material: np.asarray(material.embeddings)
+
     def prepare(self, train: Material, *others: Material) -> tuple[Floats, ...]:
-        """Return the embeddings (n, d) of each material."""
-        return tuple(np.asarray(material.embeddings) for material in (train, *others))
+        return tuple(map(self.reader(train), (train, *others)))
 
     def fit(self, x: Floats, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> FittedKnn:
         """Return the rows with the k and the prior's weight of least log loss when each row is predicted from those of other units.

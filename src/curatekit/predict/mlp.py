@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,11 +48,15 @@ class MlpFamily:
     embeds: ClassVar[bool] = True
     slow: ClassVar[bool] = False
 
-    def prepare(self, train: Material, *others: Material) -> tuple[Floats, ...]:
-        """Return the probe's features, scaled so that a column is about 1 (n, p) float32."""
-        x, *rest = ProbeFamily().prepare(train, *others)
+    def reader(self, train: Material) -> Callable[[Material], Floats]:
+        """Return what makes of a material the probe's features, scaled so that a column of `train` is about 1 (n, p) float32."""
+        read = ProbeFamily().reader(train)
+        x = read(train)
         scale = np.float32(np.sqrt(x.shape[1] / max(float(np.square(x).sum(axis=1).mean()), FLOOR)))
-        return tuple(features * scale for features in (x, *rest))
+        return lambda material: (x if material is train else read(material)) * scale
+
+    def prepare(self, train: Material, *others: Material) -> tuple[Floats, ...]:
+        return tuple(map(self.reader(train), (train, *others)))
 
     def fit(self, x: Floats, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> FittedMlp:
         """Return the network after a fixed number of epochs of Adam; none are held out to stop it, few rows cannot spare any."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,10 +43,13 @@ class ProbeFamily:
     embeds: ClassVar[bool] = True
     slow: ClassVar[bool] = False
 
-    def prepare(self, train: Material, *others: Material) -> tuple[Floats, ...]:
-        """Return the features (n, p) float32 of each material; the map to them is fitted on `train` alone."""
+    def reader(self, train: Material) -> Callable[[Material], Floats]:
+        """Return what makes of a material its features (n, p) float32; the map to them is fitted on `train` alone."""
         features = fit_features(train.layers, train.texts)
-        return tuple(features.transform(material.layers, material.texts) for material in (train, *others))
+        return lambda material: features.transform(material.layers, material.texts)
+
+    def prepare(self, train: Material, *others: Material) -> tuple[Floats, ...]:
+        return tuple(map(self.reader(train), (train, *others)))
 
     def fit(self, x: Floats, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> FittedProbe:
         """Return the probe whose C and temperature are chosen by cross-validation within the rows x."""

@@ -208,7 +208,7 @@ class Artifacts:
         from curatekit.predict.crossfit import cross_fit
 
         settings = self.settings
-        key = {**self._fit_key, "folds": settings.folds}
+        key = {**self.fit_key, "folds": settings.folds}
 
         def compute(keep: Keep) -> Predictions:
             return cross_fit(
@@ -225,7 +225,7 @@ class Artifacts:
         """
         from curatekit.predict.crossfit import fit_eval
 
-        key = {**self._fit_key, "eval_inputs": evaluated.inputs_key, "eval_labels": evaluated.labels_key}
+        key = {**self.fit_key, "eval_inputs": evaluated.inputs_key, "eval_labels": evaluated.labels_key}
 
         def compute(keep: Keep) -> Predictions:
             return fit_eval(
@@ -242,7 +242,7 @@ class Artifacts:
         from curatekit.predict.models import IN_NO_FOLD, Models
 
         asked = evaluated or self
-        key = {**self._fit_key, "folds": self.settings.folds}
+        key = {**self.fit_key, "folds": self.settings.folds}
         if evaluated is not None:
             key |= {"eval_inputs": evaluated.inputs_key, "eval_labels": evaluated.labels_key}
         return Models(
@@ -281,7 +281,7 @@ class Artifacts:
         return other
 
     @property
-    def _fit_key(self) -> dict[str, Any]:
+    def fit_key(self) -> dict[str, Any]:
         """All that a model of these rows depends on."""
         from curatekit.cache import code_of
 
@@ -348,5 +348,5 @@ ARTIFACTS = tuple(
     name
     for name, value in vars(Artifacts).items()
     if isinstance(value, property | cached_property)
-    and name not in ("cache", "encoder", "inputs_key", "embeddings_key", "labels_key", "_fit_key")
+    and name not in ("cache", "encoder", "inputs_key", "embeddings_key", "labels_key", "fit_key")
 )

@@ -94,19 +94,19 @@ def cross_fit(
 
     def compute(k: int) -> Arrays:
         train = train_rows(k)
-        return _model(
+        return answers(
             family, x[train], labels[train], units[train], x[np.flatnonzero(fold == k)], n_classes, seed, null, material
         )
 
     tests = [np.flatnonzero(fold == k) for k in used]
-    models = list(_each(family, used, compute, keep, "cross-fitting"))
+    models = list(each_model(family, used, compute, keep, "cross-fitting"))
     totals: dict[str, Floats] = {}
     for k, model in zip(used, models, strict=True):
         for name, values in _dynamics_in(model).items():
             np.add.at(totals.setdefault(name, np.zeros(len(labels))), train_rows(k), values)
     trained = np.maximum(len(used) - 1, 1)
     dynamics = {name: total / trained for name, total in totals.items()}
-    return _predictions(family, labels, models, tests, fold, fold, dynamics)
+    return put_together(family, labels, models, tests, fold, fold, dynamics)
 
 
 def fit_eval(
@@ -151,16 +151,20 @@ def fit_eval(
     units = bound_together(material.texts, groups)
 
     def compute(k: int) -> Arrays:
-        return _model(family, x, labels, units, x_eval, n_classes, seed, null, material)
+        return answers(family, x, labels, units, x_eval, n_classes, seed, null, material)
 
-    models = list(_each(family, range(1), compute, keep, "fitting"))
-    parts = bound_together(evaluated.texts)
-    fifths = stratified_folds(eval_labels, parts, min(5, int(parts.max()) + 1), seed)
-    made = _predictions(
-        family, eval_labels, models, [np.arange(len(eval_labels))], np.zeros(len(eval_labels), np.int64), fifths,
-        _dynamics_in(models[0]),
+    models = list(each_model(family, range(1), compute, keep, "fitting"))
+    made = put_together(
+        family, eval_labels, models, [np.arange(len(eval_labels))], np.zeros(len(eval_labels), np.int64),
+        fifths(evaluated, eval_labels, seed), _dynamics_in(models[0]),
     )  # fmt: skip
     return Predictions(**{**vars(made), "details": {**made.details, "in_training": len(shared)}})
+
+
+def fifths(evaluated: Material, labels: Ints, seed: int) -> Ints:
+    """Return the part (n,) of each evaluation row; the temperature of a part is fitted on the other parts."""
+    units = bound_together(evaluated.texts)
+    return stratified_folds(labels, units, min(5, int(units.max()) + 1), seed)
 
 
 class FoldModel(NamedTuple):
@@ -200,9 +204,10 @@ def fold_model(
     return FoldModel(np.flatnonzero(fold == k), known, null_prior(labels[train], n_classes), fitted)
 
 
-def _each(
+def each_model(
     family: Family, used: Iterable[int], compute: Callable[[int], Arrays], keep: Keep | None, name: str
 ) -> Iterator[Arrays]:
+    """Yield compute(k) for each k, several at once unless the family is slow: then each is kept as soon as it is done."""
     used = list(used)
     with step(name, len(used), "models") as advance:
         if family.slow:
@@ -214,7 +219,7 @@ def _each(
             advance(1)
 
 
-def _model(
+def answers(
     family: Family,
     x: Any,
     labels: Ints,
@@ -264,7 +269,7 @@ def spread(logits: Floats, temperature: float, null: Floats) -> Floats:
     return full
 
 
-def _predictions(
+def put_together(
     family: Family,
     labels: Ints,
     models: Sequence[Arrays],

@@ -37,6 +37,9 @@ TABLES: dict[str, dict[str, Entry]] = {
         "normalized_margin": Entry(
             "curatekit.scores.normalized_margin:normalized_margin", "p(given label) against the best other label"
         ),
+        "confident_learning": Entry(
+            "curatekit.scores.confident_learning:confident_learning", "cleanlab's label issues first, by p(given label | x)"
+        ),
         "knn_agreement": Entry("curatekit.scores.knn_agreement:knn_agreement", "share of neighbours that agree"),
         "pvi": Entry("curatekit.scores.pvi:pvi", "pointwise V-usable information, in bits"),
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curatekit.arrays import Floats, Ints
-from curatekit.probabilities import check_pred_probs
+from curatekit.probabilities import check_pred_probs, row_blocks
 from curatekit.scores.self_confidence import given_probs
 
 
@@ -19,11 +19,14 @@ def normalized_margin(labels: Ints, pred_probs: Floats) -> Floats:
     Source: Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70, section 3.2.
     """
     check_pred_probs(labels, pred_probs)
-    given = given_probs(labels, pred_probs)
-    best = pred_probs.max(axis=1)
-    rows = np.flatnonzero(best == given)  # only there can the best class be the given one itself
-    others = pred_probs[rows]
-    others[np.arange(len(rows)), labels[rows]] = -np.inf
-    best[rows] = others.max(axis=1)
-    margin: Floats = (given - best + 1) / 2
+    margin = np.empty(len(labels), np.result_type(pred_probs, np.float32))
+    for first, probs in row_blocks(pred_probs):
+        label = labels[first : first + len(probs)]
+        given = given_probs(label, probs)
+        best = given_probs(probs.argmax(axis=1), probs)
+        rows = np.flatnonzero(best == given)  # only there can the best class be the given one itself
+        others = probs[rows]
+        others[np.arange(len(rows)), label[rows]] = -1
+        best[rows] = given_probs(others.argmax(axis=1), others)
+        margin[first : first + len(probs)] = (given - best + 1) / 2
     return margin

@@ -23,4 +23,4 @@ def self_confidence(labels: Ints, pred_probs: Floats) -> Floats:
 
 def given_probs(labels: Ints, probs: Floats) -> Floats:
     """Return probs[i, labels[i]] for each row i."""
-    return probs[np.arange(len(labels)), labels]
+    return np.asarray(probs)[np.arange(len(labels)), labels]

@@ -104,8 +104,21 @@ def test_labels_that_are_numbers_stay_numbers(tmp_path: Path) -> None:
     assert fixed(dataset.frame, "label", changes(dataset, found))["label"].to_list() == [0, 0, 1, 1]
 
 
+def test_with_both_the_sure_are_relabelled_and_the_others_dropped() -> None:
+    made = changes(DATASET, FOUND, "both", min_suggested_probability=0.8)
+    sure = {change.id for change in changes(DATASET, FOUND, min_suggested_probability=0.8)}
+    every = {change.id for change in changes(DATASET, FOUND, "drop")}
+    assert {change.id for change in made if change.action == "relabel"} == sure
+    assert {change.id for change in made if change.action == "drop"} == every - sure
+    assert sure
+    assert every - sure
+    table = fixed(DATASET.frame, "label", made)
+    assert len(table) == len(DATASET) - len(every - sure)
+    assert restored(table, "label", made).equals(DATASET.frame)
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(data=st.data(), n=st.integers(1, 12), policy=st.sampled_from(["relabel", "drop"]))
+@given(data=st.data(), n=st.integers(1, 12), policy=st.sampled_from(["relabel", "drop", "both"]))
 def test_any_change_can_be_undone_through_its_file(data: st.DataObject, n: int, policy: str) -> None:
     text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8)
     texts = data.draw(st.lists(text, min_size=n, max_size=n))
@@ -113,8 +126,8 @@ def test_any_change_can_be_undone_through_its_file(data: st.DataObject, n: int, 
     dataset = from_lists(texts, labels, ids=[str(i) for i in range(n)])
     rows = data.draw(st.lists(st.integers(0, n - 1), unique=True, max_size=n))
     other = dict(zip(dataset.classes, (*dataset.classes[1:], dataset.classes[0]), strict=True))
-    found = issues(*((str(i), labels[i], other[labels[i]], True, 1.0) for i in rows))
-    made = tuple(changes(dataset, found, policy)) if rows else ()  # type: ignore[arg-type]
+    found = issues(*((str(i), labels[i], other[labels[i]], True, 1.0 if i % 2 else 0.1) for i in rows))
+    made = tuple(changes(dataset, found, policy, min_suggested_probability=0.5)) if rows else ()  # type: ignore[arg-type]
     as_read = tuple(Change(**json.loads(json.dumps(dataclasses.asdict(change)))) for change in made)
     assert restored(fixed(dataset.frame, "label", made), "label", as_read).equals(dataset.frame)
 
@@ -249,3 +262,12 @@ def test_normalised_labels_are_written_as_they_were_read(folder: Path) -> None:
     assert set(read_dataset(folder / "fixed.csv", "text", "mood", "id").classes) == {"bad", "good"}
     assert run("--undo", folder / "fixed.csv.patch.jsonl", "-o", folder / "back.csv").exit_code == 0
     assert (folder / "back.csv").read_text().count("Bad ,") == 1
+
+
+def test_the_command_asks_for_a_threshold_with_both(folder: Path) -> None:
+    ran = run(folder / "issues.csv", "-o", folder / "both.csv", "--policy", "both")
+    assert ran.exit_code == 2
+    assert "needs --min-suggested-probability" in ran.stderr
+    ran = run(folder / "issues.csv", "-o", folder / "both.csv", "--policy", "both", "--min-suggested-probability", 0.8)
+    assert ran.exit_code == 0, ran.output
+    assert "relabelled and" in ran.stdout

@@ -27,10 +27,11 @@ FIRST = 10
 @click.option("--id", metavar="COLUMN", help="Find rows by this column [default: as in ISSUES].")
 @click.option(
     "--policy",
-    type=click.Choice(["relabel", "drop"]),
+    type=click.Choice(["relabel", "drop", "both"]),
     default="relabel",
     show_default=True,
-    help="Give the rows their suggested label, or leave them out.",
+    help="Give the rows their suggested label, or leave them out, or both: relabel those with --min-suggested-probability, "
+    "leave the others out.",
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Change only the N most doubtful issues.")
 @click.option(
@@ -78,6 +79,10 @@ def command(
             _undo(run, undo, output, as_json)
             return
         assert issues is not None
+        if policy == "both" and not min_suggested_probability:
+            raise InputError(
+                "--policy both needs --min-suggested-probability P: rows surer than that are relabelled, the others dropped."
+            )
         found = read_frame(issues)
         run.input(issues)
         dataset = _dataset(run, issues, data, text, label, id)
@@ -92,9 +97,11 @@ def command(
         run.output(output)
         run.output(patch)
         classes = class_counts(dataset.frame, table, column).rows(named=True)
-        payload = {"rows": len(dataset), "changed": len(made), "policy": policy, "classes": classes}
+        dropped = sum(change.action == "drop" for change in made)
+        counts = {"changed": len(made), "relabelled": len(made) - dropped, "dropped": dropped}
+        payload = {"rows": len(dataset), **counts, "policy": policy, "classes": classes}
         run.metrics.update(payload)
-        what = "relabelled" if policy == "relabel" else "dropped"
+        parts = [f"{n:,} {what}" for what, n in counts.items() if n and what != "changed"]
         moved = [row for row in classes if row["before"] != row["after"]]
         for row in moved:
             if row["after"] < row["before"] / 2:
@@ -106,7 +113,7 @@ def command(
             as_json,
             {**payload, "output": output, "patch": patch},
             [
-                f"{len(made):,} of {len(dataset):,} rows {what}: {output}",
+                f"{' and '.join(parts) or '0 changed'} of {len(dataset):,} rows: {output}",
                 *(
                     f"  {shown(row['label'], 40)}: {row['before']:,} rows, now {row['after']:,}"
                     for row in moved[:FIRST]

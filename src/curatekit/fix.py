@@ -16,7 +16,8 @@ from curatekit.dataset import Dataset
 from curatekit.errors import InputError, VerificationFailed, nearest_name
 from curatekit.files import write_text
 
-Policy = Literal["relabel", "drop"]
+Action = Literal["relabel", "drop"]
+Policy = Literal["relabel", "drop", "both"]
 FORMAT = "curatekit patch 1"
 NEEDED = ("id", "given_label", "suggested_label", "is_issue", "suggested_probability", "reasons")
 
@@ -27,7 +28,7 @@ class Change:
 
     id: str
     row: int
-    action: Policy
+    action: Action
     old: Any
     new: Any
     reason: str
@@ -57,8 +58,8 @@ def changes(
 ) -> list[Change]:
     """Return the changes that the rows of `issues` marked is_issue ask for, in their order.
 
-    `top` takes the first so many, `min_suggested_probability` those whose suggestion is that probable. Rows are found
-    by id. Raises InputError for a missing column, an unknown id or a suggestion that is no class of the dataset, and
+    `top` takes the first so many, `min_suggested_probability` those whose suggestion is that probable; with the policy
+    "both" those are relabelled and the others dropped. Rows are found by id. Raises InputError for a missing column, an unknown id or a suggestion that is no class of the dataset, and
     VerificationFailed when a row's label is not the one that the issue speaks of.
     """
     for name in NEEDED:
@@ -73,7 +74,8 @@ def changes(
     for issue in issues.iter_rows(named=True):
         if len(chosen) == top:
             break
-        if not _is_true(issue["is_issue"]) or _number(issue) < min_suggested_probability:
+        sure = _number(issue) >= min_suggested_probability
+        if not _is_true(issue["is_issue"]) or not (sure or policy == "both"):
             continue
         id, suggested = str(issue["id"]), str(issue["suggested_label"])
         if id not in row_of:
@@ -89,7 +91,7 @@ def changes(
             )
         old = _label_value(dataset, row)
         reason = str(issue["reasons"] or "")
-        if policy == "drop":
+        if policy == "drop" or not sure:
             chosen.append(Change(id, row, "drop", old, None, reason, _record(dataset.frame[row])))
         elif suggested != given:
             chosen.append(Change(id, row, "relabel", old, _value_of_class(dataset, suggested, id), reason))

@@ -101,7 +101,9 @@ def command(
         counts = {"changed": len(made), "relabelled": len(made) - dropped, "dropped": dropped}
         payload = {"rows": len(dataset), **counts, "policy": policy, "classes": classes}
         run.metrics.update(payload)
-        parts = [f"{n:,} {what}" for what, n in counts.items() if n and what != "changed"]
+        what = {"relabel": "relabelled", "drop": "dropped"}.get(
+            policy, f"changed ({len(made) - dropped:,} relabelled, {dropped:,} dropped)"
+        )
         moved = [row for row in classes if row["before"] != row["after"]]
         for row in moved:
             if row["after"] < row["before"] / 2:
@@ -113,7 +115,7 @@ def command(
             as_json,
             {**payload, "output": output, "patch": patch},
             [
-                f"{' and '.join(parts) or '0 changed'} of {len(dataset):,} rows: {output}",
+                f"{len(made):,} of {len(dataset):,} rows {what}: {output}",
                 *(
                     f"  {shown(row['label'], 40)}: {row['before']:,} rows, now {row['after']:,}"
                     for row in moved[:FIRST]

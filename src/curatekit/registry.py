@@ -38,9 +38,14 @@ TABLES: dict[str, dict[str, Entry]] = {
             "curatekit.scores.normalized_margin:normalized_margin", "p(given label) against the best other label"
         ),
         "confident_learning": Entry(
-            "curatekit.scores.confident_learning:confident_learning", "cleanlab's label issues first, by p(given label | x)"
+            "curatekit.scores.confident_learning:confident_learning",
+            "cleanlab's label issues first, by p(given label | x)",
         ),
         "knn_agreement": Entry("curatekit.scores.knn_agreement:knn_agreement", "share of neighbours that agree"),
+        "knn_shapley": Entry(
+            "curatekit.scores.knn_shapley:knn_shapley",
+            "what each label is worth to its neighbours: their Shapley value",
+        ),
         "pvi": Entry("curatekit.scores.pvi:pvi", "pointwise V-usable information, in bits"),
     },
     "select": {

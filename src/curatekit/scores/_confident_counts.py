@@ -91,8 +91,9 @@ def confident_counts(labels: Ints, pred_probs: Floats, *, collisions: Collisions
         off_diagonal.append((counted & (found != label))[contested])
     if collisions == "paper":
         note(
-            f"Of the rows that reach the thresholds of several classes, {corrected:,} are counted for the most probable "
-            "class that they reach (Northcutt et al. 2021, equation 1); cleanlab 2.9 takes the most probable class of all."
+            f"Of the rows that reach the thresholds of several classes, {corrected:,} are counted for the most "
+            "probable class that they reach (Northcutt et al. 2021, equation 1); cleanlab 2.9 takes the most probable "
+            "class of all."
         )
     # Transposed in memory, as in cleanlab: the order of summation decides how the calibration rounds halves.
     joint = joint.T

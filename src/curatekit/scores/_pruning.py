@@ -33,7 +33,7 @@ def pruned_by_noise_rate(labels: Ints, pred_probs: Floats, disputed: Ints, class
 
 
 def _pruned_in_class(labels: Ints, pred_probs: Floats, rows: Ints, k: int, wanted: Ints) -> Bools:
-    """Return which of the disputed `rows` labelled k are pruned (m,), when class j is to take wanted[j] of the class."""
+    """Return which of the disputed `rows` labelled k are pruned (m,), when wanted[j] are to go to class j."""
     probs = as_floats(rows_of(pred_probs, rows))
     given = probs[:, k].copy()
     pruned = np.zeros(len(rows), dtype=bool)

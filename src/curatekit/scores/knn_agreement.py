@@ -32,11 +32,7 @@ def knn_probs(labels: Ints, neighbours: Neighbours, n_classes: int) -> Floats:
 
     Negative similarities weigh nothing; where no neighbour has weight, all count the same.
     """
-    if neighbours.rows.shape[0] != len(labels) or neighbours.rows.shape[1] < 1:
-        raise InputError(
-            f"neighbours have shape {neighbours.rows.shape}, but there are {len(labels):,} labels. "
-            "Compute at least one neighbour for each labelled row."
-        )
+    check_neighbours(labels, neighbours)
     weight = np.clip(neighbours.similarity, 0.0, None)
     weight[~(weight.sum(axis=1) > 0)] = 1.0
     n = len(labels)
@@ -44,3 +40,12 @@ def knn_probs(labels: Ints, neighbours: Neighbours, n_classes: int) -> Floats:
     total = np.bincount(cell.ravel(), weights=weight.ravel(), minlength=n * n_classes)
     shares: Floats = total.reshape(n, n_classes) / weight.sum(axis=1, keepdims=True)
     return shares
+
+
+def check_neighbours(labels: Ints, neighbours: Neighbours) -> None:
+    """Raise InputError unless there is one neighbour or more for each label."""
+    if neighbours.rows.shape[0] != len(labels) or neighbours.rows.shape[1] < 1:
+        raise InputError(
+            f"neighbours have shape {neighbours.rows.shape}, but there are {len(labels):,} labels. "
+            "Compute at least one neighbour for each labelled row."
+        )

@@ -89,6 +89,8 @@ class Predicted(NamedTuple):
     artifacts: Artifacts
     trained: Dataset
     at_seed: Callable[[int], Artifacts]
+    training: Artifacts
+    """Of the rows that the models were trained on: `artifacts` itself where they are the rows that are scored."""
 
 
 def predicted(
@@ -114,13 +116,13 @@ def predicted(
         predictions = read_predictions(pred_probs, dataset, in_sample=in_sample)
         run.input(pred_probs)
         artifacts = artifacts.with_predictions(predictions)
-        return Predicted(artifacts, dataset, lambda seed: artifacts)
+        return Predicted(artifacts, dataset, lambda seed: artifacts, artifacts)
     if eval_file is None:
         dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
-        return Predicted(artifacts, dataset, artifacts.at_seed)
+        return Predicted(artifacts, dataset, artifacts.at_seed, artifacts)
     evaluated = Artifacts(read(run, eval_file, options, classes=dataset.classes), settings)
 
     def at_seed(seed: int) -> Artifacts:
         return evaluated.with_predictions(artifacts.at_seed(seed).predict(evaluated, in_sample=in_sample))
 
-    return Predicted(at_seed(settings.seed), dataset, at_seed)
+    return Predicted(at_seed(settings.seed), dataset, at_seed, artifacts)

@@ -236,8 +236,10 @@ class Artifacts:
         return self._kept({**key, "in_sample": in_sample}, compute)
 
     def models(self, evaluated: Artifacts | None = None) -> Models:
-        """Return the models that predicted these rows, to be asked about other texts; with `evaluated`, which holds what
-        `predict` returned, the model that predicted those."""
+        """Return the models that predicted these rows, to be asked about other texts.
+
+        With `evaluated`, whose predictions `predict` returned, the model that predicted those.
+        """
         from curatekit.embed import embed
         from curatekit.predict.models import IN_NO_FOLD, Models
 
@@ -274,6 +276,12 @@ class Artifacts:
     def at_seed(self, seed: int) -> Artifacts:
         """Return the artifacts of the same dataset at another seed."""
         return self._shared(Artifacts(self.dataset, replace(self.settings, seed=seed)))
+
+    def with_family(self, family: Family) -> Artifacts:
+        """Return the artifacts of the same rows and folds predicted by another family, with the prior as its null."""
+        other = Artifacts(self.dataset, replace(self.settings, null="prior"))
+        vars(other).update(family=family, material=self.material)
+        return self._shared(other)
 
     def _shared(self, other: Artifacts) -> Artifacts:
         if "features" in vars(self):

@@ -42,3 +42,13 @@ def note(text: str) -> None:
     reporter = _reporter.get()
     if reporter:
         reporter.note(text)
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Keep back the steps and notes of the enclosed code: it is a part of something that is reported as a whole."""
+    token = _reporter.set(None)
+    try:
+        yield
+    finally:
+        _reporter.reset(token)

@@ -77,7 +77,7 @@ def associations(
         log_odds=log_odds,
         log_odds_z=log_odds / np.sqrt(variance),
         p_value=p_value,
-        q_value=_benjamini_hochberg(p_value, int(tested.sum()) * int((of_label > 0).sum())),
+        q_value=benjamini_hochberg(p_value, int(tested.sum()) * int((of_label > 0).sum())),
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _wilson_limits(count: Ints, n: Ints, confidence: float) -> tuple[Floats, Flo
     return np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
 
 
-def _benjamini_hochberg(p_values: Floats, tests: int) -> Floats:
+def benjamini_hochberg(p_values: Floats, tests: int) -> Floats:
     """Return the adjusted p-values min over j ≥ i of p_(j) tests / j; the tests that are not among them have p = 1."""
     order = np.argsort(p_values, kind="stable")
     adjusted = np.minimum(p_values[order] * tests / np.arange(1, len(order) + 1), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -125,6 +126,7 @@ def token_rows(folder: Path, material: Material, max_length: int | None) -> Rows
     return Rows(items, lengths, collate)
 
 
+@functools.lru_cache(maxsize=4)
 def _tokenizer(folder: Path, max_length: int | None) -> tuple[Any, int]:
     """Return the tokenizer in `folder`, and how many tokens of a row are read."""
     from transformers import AutoConfig

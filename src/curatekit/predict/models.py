@@ -40,6 +40,10 @@ class Models:
     key: Mapping[str, Any] = field(default_factory=dict)  # of all that the answers depend on
     _last: dict[int, FoldModel] = field(default_factory=dict)
 
+    def fit(self, rows: Ints) -> None:
+        """Fit the model that the first of `rows` is asked of, unless it is there: what takes long can be seen to."""
+        self._model(int(self.predictions.folds[rows[0]]))
+
     def log2_given(self, rows: Ints, inputs: Inputs) -> Floats:
         """Return log2 p(y | x) in bits (k,) of k other texts x, y the labels of `rows` (k,), in whose place they stand.
 

@@ -134,7 +134,9 @@ def test_without_a_token_that_counts_that_is_said(data: Path, tmp_path: Path) ->
     reviews().with_columns(mood=pl.Series(labels)).write_csv(data)
     ran = run(data, "--label", "mood", "--min-rows", 30)
     assert ran.exit_code == 0, ran.output
-    assert re.search(r"Tokens that a label is misled by, 0.02 bits or more: 0 of \d+ pairs of label and token\.", ran.stdout)
+    assert re.search(
+        r"Tokens that a label is misled by, 0.02 bits or more: 0 of \d+ pairs of label and token\.", ran.stdout
+    )
     picture = tmp_path / "t.svg"
     refused = run(data, "--label", "mood", "--min-rows", 79, "--plot", picture, "-o", tmp_path / "t.csv")
     assert refused.exit_code == 2

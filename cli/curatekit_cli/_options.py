@@ -13,6 +13,11 @@ from curatekit import registry
 
 Command = Callable[..., Any]
 FAMILIES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["families"].items())
+_FAMILY_HELP = (
+    f"Predict with this family of models V. {FAMILIES}. MODEL is a folder or a hub name; "
+    "without it, the default encoder."
+)
+_ENCODER_HELP = "Embed with this sentence-transformers model: a folder or a hub name."
 _TUNING = ("epochs", "learning_rate", "batch_size", "max_length")
 
 
@@ -102,15 +107,46 @@ def data_options(command: Command) -> Command:
 
 def encoder_options(command: Command) -> Command:
     """Add --encoder, --precision, --backend and --cache, handed over as `encoder_options`."""
-    options = [
-        click.option(
-            "--encoder",
-            default=registry.DEFAULT_ENCODER,
-            show_default=True,
-            envvar="CURATE_ENCODER",
-            show_envvar=True,
-            help="Embed with this sentence-transformers model: a folder or a hub name.",
-        ),
+    encoder = click.option(
+        "--encoder", default=registry.DEFAULT_ENCODER, show_default=True, envvar="CURATE_ENCODER", show_envvar=True,
+        help=_ENCODER_HELP,
+    )  # fmt: skip
+    return _bundle("encoder_options", EncoderOptions, [encoder, *_embedding()])(command)
+
+
+def predict_options(command: Command) -> Command:
+    """Add --family, --null, --folds, --group and how to fine-tune, handed over as `predict_options`."""
+    family = click.option("--family", default="probe", show_default=True, metavar="NAME", help=_FAMILY_HELP)
+    return _bundle("predict_options", PredictOptions, [family, *_fitting()])(command)
+
+
+def several_models_options(command: Command) -> Command:
+    """Add what `predict_options` and `encoder_options` add, with --family and --encoder any number of times.
+
+    All that are given are handed over as `families` and `encoders`; the two bundles hold the first of each, or the default.
+    """
+    inner = _bundle("predict_options", PredictOptions, [])(_bundle("encoder_options", EncoderOptions, [])(command))
+
+    @wraps(command)
+    def wrapper(*, family: tuple[str, ...], encoder: tuple[str, ...], **given: Any) -> Any:
+        first = {"family": (*family, "probe")[0], "encoder": (*encoder, registry.DEFAULT_ENCODER)[0]}
+        return inner(families=family, encoders=encoder, **first, **given)
+
+    options: list[Callable[[Command], Command]] = [
+        click.option("--family", multiple=True, metavar="NAME", help=f"{_FAMILY_HELP} Several times to compare them."),
+        *_fitting(),
+        click.option("--encoder", multiple=True, envvar="CURATE_ENCODER", show_envvar=True,
+                     help=f"{_ENCODER_HELP} Several times to compare them. [default: {registry.DEFAULT_ENCODER}]"),
+        *_embedding(),
+    ]  # fmt: skip
+    decorated: Command = wrapper
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
+
+
+def _embedding() -> list[Callable[[Command], Command]]:
+    return [
         click.option(
             "--precision",
             type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -133,15 +169,10 @@ def encoder_options(command: Command) -> Command:
             help="Keep embeddings and predictions in this folder [default: the user's cache folder].",
         ),
     ]
-    return _bundle("encoder_options", EncoderOptions, options)(command)
 
 
-def predict_options(command: Command) -> Command:
-    """Add --family, --null, --folds, --group and how to fine-tune, handed over as `predict_options`."""
-    options = [
-        click.option("--family", default="probe", show_default=True, metavar="NAME",
-                     help=f"Predict with this family of models V. {FAMILIES}. MODEL is a folder or a hub name; "
-                     "without it, the default encoder."),
+def _fitting() -> list[Callable[[Command], Command]]:
+    return [
         click.option("--null", type=click.Choice(["prior", "fit"]), default="prior", show_default=True,
                      help="Take the label prior as the null model, or fit the family on empty texts, as the paper does."),
         click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True,
@@ -156,7 +187,6 @@ def predict_options(command: Command) -> Command:
         click.option("--max-length", type=click.IntRange(min=2), metavar="TOKENS",
                      help="Fine-tune on this many tokens of a text [default: what the model takes, at most 256]."),
     ]  # fmt: skip
-    return _bundle("predict_options", PredictOptions, options)(command)
 
 
 def seed_option(command: Command) -> Command:

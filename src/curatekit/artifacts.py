@@ -280,12 +280,11 @@ class Artifacts:
     def with_family(self, family: Family) -> Artifacts:
         """Return the artifacts of the same rows and folds predicted by another family, with the prior as its null."""
         other = Artifacts(self.dataset, replace(self.settings, null="prior"))
-        vars(other).update(family=family, material=self.material)
+        vars(other).update(family=family, material=self.material)  # made once for all of them
         return self._shared(other)
 
     def _shared(self, other: Artifacts) -> Artifacts:
-        if "features" in vars(self):
-            vars(other)["features"] = self.features
+        vars(other).update({name: vars(self)[name] for name in ("encoder", "features") if name in vars(self)})
         return other
 
     @property

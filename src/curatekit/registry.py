@@ -31,6 +31,25 @@ TABLES: dict[str, dict[str, Entry]] = {
         "finetune": Entry("curatekit.predict.finetune:finetune", "a transformer trained whole, as finetune:MODEL"),
         "lora": Entry("curatekit.predict.finetune:lora", "a transformer trained by low-rank adapters, as lora:MODEL"),
     },
+    "transforms": {
+        "left": Entry("curatekit.information.transforms.sides:left", "the first text of a pair alone"),
+        "right": Entry("curatekit.information.transforms.sides:right", "the second text of a pair alone"),
+        "overlap": Entry(
+            "curatekit.information.transforms.overlap:overlap", "how many words the texts of a pair share"
+        ),
+        "bag-of-words": Entry(
+            "curatekit.information.transforms.bag_of_words:bag_of_words", "words without order or encoder"
+        ),
+        "shuffled": Entry("curatekit.information.transforms.shuffled:shuffled", "tokens in another order"),
+        "first": Entry(
+            "curatekit.information.transforms.ends:first", "the first tokens, five or as many as first:N says"
+        ),
+        "last": Entry("curatekit.information.transforms.ends:last", "the last tokens, likewise"),
+        "length": Entry("curatekit.information.transforms.length:length", "numbers of words and characters"),
+        "negation": Entry("curatekit.information.transforms.negation:negation", "how many English words say no"),
+        "column": Entry("curatekit.information.transforms.column:column", "another column, as column:NAME"),
+        "regex": Entry("curatekit.information.transforms.regex:regex", "matches of a pattern, as regex:PATTERN"),
+    },
     "scores": {
         "combined": Entry("curatekit.scores.combined:combined", "probe and neighbours together; the default"),
         "self_confidence": Entry("curatekit.scores.self_confidence:self_confidence", "p(given label | x)"),

@@ -67,5 +67,5 @@ def _units(values: Floats, part: Ints, units: Ints | None) -> tuple[Floats, Floa
         return values, np.ones(len(values)), part
     width = int(units.max(initial=0)) + 1
     key, code = np.unique(part.astype(np.int64) * width + units, return_inverse=True)
-    totals: Floats = np.bincount(code, values)
+    totals = np.bincount(code, values).astype(np.float64)
     return totals, np.bincount(code).astype(np.float64), key // width

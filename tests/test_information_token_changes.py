@@ -168,6 +168,28 @@ def test_rows_of_an_evaluation_file_are_measured_by_the_model_of_the_training_fi
     np.testing.assert_allclose(got.changes.given, np.log2(evaluated.pred_probs[np.arange(30), labels[60:]]), atol=1e-9)
 
 
+def test_a_slow_model_of_a_training_file_is_not_fitted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, labels = sentences(90)
+    fits: list[int] = []
+    fit = Centroids.fit
+    monkeypatch.setattr(
+        Centroids, "fit", lambda self, x, *rest, **how: fits.append(len(x)) or fit(self, x, *rest, **how)
+    )
+
+    def measured(cache: Path, slow: bool) -> Any:
+        training = artifacts(cache, (inputs[0][:60],), labels[:60])
+        vars(training)["family"] = Centroids(slow=slow)
+        evaluated = artifacts(cache, (inputs[0][60:],), labels[60:])
+        evaluated = evaluated.with_predictions(training.at_seed(0).predict(evaluated))
+        return token_changes.token_changes(training, evaluated)
+
+    quick = measured(tmp_path / "quick", False)
+    assert fits == [60, 60]
+    slow = measured(tmp_path / "slow", True)
+    assert fits == [60, 60, 60]
+    np.testing.assert_array_equal(slow.changes.token, quick.changes.token)
+
+
 def test_rows_that_cannot_be_scored_are_left_out(tmp_path: Path) -> None:
     inputs, labels = sentences(40)
     labels[7] = 2

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from curatekit.embed import Features
     from curatekit.encoders import Encoder
     from curatekit.index import Neighbours
-    from curatekit.predict.crossfit import Keep, Predictions
+    from curatekit.predict.crossfit import FoldModel, Keep, Predictions
     from curatekit.predict.family import Family, Inputs, Material
     from curatekit.predict.models import Models
 
@@ -57,6 +57,7 @@ class Artifacts:
     ) -> None:
         self.dataset = dataset
         self.settings = settings or Settings()
+        self._fitted: list[FoldModel] = []  # of all rows, by a family that is slow to fit
         if predictions is not None:
             self.predictions = predictions
 
@@ -231,6 +232,7 @@ class Artifacts:
             return fit_eval(
                 self.family, self.material, self.labels, evaluated.material, evaluated.labels, self.n_classes,
                 seed=self.settings.seed, groups=self.groups, null=self.settings.null, in_sample=in_sample, keep=keep,
+                fitted=self._fitted if self.family.slow else None,
             )  # fmt: skip
 
         return self._kept({**key, "in_sample": in_sample}, compute)
@@ -252,6 +254,7 @@ class Artifacts:
             self.folds if evaluated is None else np.full(len(self.labels), IN_NO_FOLD),
             asked.predictions, asked.labels, lambda inputs: embed(inputs, self.encoder), self.characters_read,
             self.settings.seed, key,
+            {} if evaluated is None else dict(enumerate(self._fitted[-1:])),
         )  # fmt: skip
 
     def characters_read(self, inputs: Inputs) -> tuple[Ints, ...]:
@@ -275,7 +278,7 @@ class Artifacts:
 
     def at_seed(self, seed: int) -> Artifacts:
         """Return the artifacts of the same dataset at another seed."""
-        return self._shared(Artifacts(self.dataset, replace(self.settings, seed=seed)))
+        return self if seed == self.seed else self._shared(Artifacts(self.dataset, replace(self.settings, seed=seed)))
 
     def with_family(self, family: Family) -> Artifacts:
         """Return the artifacts of the same rows and folds predicted by another family, with the prior as its null."""

@@ -122,13 +122,14 @@ def fit_eval(
     null: str = "prior",
     in_sample: bool = False,
     keep: Keep | None = None,
+    fitted: list[FoldModel] | None = None,
 ) -> Predictions:
     """Return the predictions of the rows of a separate evaluation file by one model of all training rows.
 
     This is Algorithm 1 of Ethayarajh et al. (2022). Model and null come from the training rows alone. Where the family
     does not calibrate itself, the temperature of an evaluation row is fitted on the other fifths of the evaluation
-    rows. All folds are 0. Raises InputError for a class of the evaluation rows that no training row has, and for texts
-    that stand in both files unless `in_sample`.
+    rows. All folds are 0. A model that is fitted, not taken from `keep`, is added to `fitted`. Raises InputError for a
+    class of the evaluation rows that no training row has, and for texts that stand in both files unless `in_sample`.
     """
     labels, eval_labels = _checked(labels, n_classes), np.asarray(eval_labels)
     unknown = np.setdiff1d(eval_labels, labels)
@@ -151,7 +152,7 @@ def fit_eval(
     units = bound_together(material.texts, groups)
 
     def compute(k: int) -> Arrays:
-        return answers(family, x, labels, units, x_eval, n_classes, seed, null, material)
+        return answers(family, x, labels, units, x_eval, n_classes, seed, null, material, fitted)
 
     models = list(each_model(family, range(1), compute, keep, "fitting"))
     made = put_together(
@@ -229,9 +230,12 @@ def answers(
     seed: int,
     null: str,
     material: Material,
+    made: list[FoldModel] | None = None,
 ) -> Arrays:
-    """Return what one model says of the rows x_test, as arrays."""
+    """Return what one model says of the rows x_test, as arrays; the model itself is added to `made`."""
     fitted, known = _fit(family, x, labels, units, seed)
+    if made is not None:
+        made.append(FoldModel(np.arange(len(x_test)), known, null_prior(labels, n_classes), fitted))
     details = dict(fitted.details) if fitted else {}
     temperature = (fitted.temperature or np.nan) if fitted else 1.0
     return {

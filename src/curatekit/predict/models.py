@@ -25,7 +25,7 @@ _AT_ONCE = 1 << 20  # probabilities that are held at once
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """The models of a cross-fit, or the one of a training file, each fitted again when it is asked; the last one is kept."""
+    """The models of a cross-fit, or the one of a training file, each fitted when it is asked; the last one is kept."""
 
     family: Family
     material: Material  # of the n training rows

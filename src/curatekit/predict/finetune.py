@@ -68,11 +68,7 @@ class TransformerFamily:
 
     def characters_read(self, inputs: Inputs) -> tuple[Ints, ...]:
         """Return how many characters of each text are read, (n,) for each column."""
-        from curatekit import hf
-
-        with hf.quiet():
-            tokenizer, limit = _tokenizer(self.folder, self.tuning.max_length)
-            return hf.characters_read(tokenizer, inputs, limit)
+        return characters_read(self.folder, self.tuning.max_length, inputs)
 
     def fit(self, x: Rows, labels: Ints, n_classes: int, *, seed: int, units: Ints) -> FittedTransformer:
         """Return the base trained on the rows x; the same arguments give the same weights on one machine."""
@@ -127,6 +123,15 @@ def token_rows(folder: Path, material: Material, max_length: int | None) -> Rows
 
 
 @functools.lru_cache(maxsize=4)
+def characters_read(folder: Path, max_length: int | None, inputs: Inputs) -> tuple[Ints, ...]:
+    """Return how many characters of each text the model in `folder` reads, (n,) for each column."""
+    from curatekit import hf
+
+    with hf.quiet():
+        tokenizer, limit = _tokenizer(folder, max_length)
+        return hf.characters_read(tokenizer, inputs, limit)
+
+
 def _tokenizer(folder: Path, max_length: int | None) -> tuple[Any, int]:
     """Return the tokenizer in `folder`, and how many tokens of a row are read."""
     from transformers import AutoConfig

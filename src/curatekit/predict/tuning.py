@@ -22,6 +22,9 @@ from curatekit.errors import CurateError
 from curatekit.predict.dynamics import training_dynamics
 from curatekit.reporting import step
 
+EPOCHS = 3
+"""Passes over the rows where neither the user nor the family says how many."""
+
 _LONGEST_GRADIENT = 1.0
 _BUDGET = 4_096  # padded tokens in a batch of prediction
 
@@ -30,12 +33,12 @@ _BUDGET = 4_096  # padded tokens in a batch of prediction
 class Tuning:
     """How to fine-tune.
 
-    epochs: passes over the rows. learning_rate: at its peak; None is the family's own. max_length: in tokens; None is
+    epochs: passes over the rows, learning_rate: at its peak; None is the family's own. max_length: in tokens; None is
     what the model takes, at most 256. weight_decay: of the matrices. warmup: below 1 a share of the steps, else steps.
     precision: "float32", "bfloat16", or "auto", which is the latter where the hardware multiplies in it.
     """
 
-    epochs: int = 3
+    epochs: int | None = None
     learning_rate: float | None = None
     batch_size: int = 16
     max_length: int | None = None
@@ -77,8 +80,8 @@ def tune(model: Any, rows: Rows, labels: Ints, tuning: Tuning, *, learning_rate:
     from curatekit.hf import GroupedByLength
 
     device = model.device
-    n, size = len(rows), tuning.batch_size
-    total = tuning.epochs * -(-n // size)
+    n, size, epochs = len(rows), tuning.batch_size, tuning.epochs or EPOCHS
+    total = epochs * -(-n // size)
     warmup = max(1, round(tuning.warmup * total if tuning.warmup < 1 else tuning.warmup))
     order = GroupedByLength(size, rows.lengths.tolist(), seed)
     targets = torch.as_tensor(np.asarray(labels), device=device)
@@ -94,11 +97,11 @@ def tune(model: Any, rows: Rows, labels: Ints, tuning: Tuning, *, learning_rate:
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda done: min((done + 1) / warmup, (total - done) / max(1, total - warmup))
     )
-    probs, margins = np.empty((n, tuning.epochs)), np.empty((n, tuning.epochs))
+    probs, margins = np.empty((n, epochs)), np.empty((n, epochs))
     bfloat16 = is_bfloat16(tuning.precision, device.type)
     model.train()
     with step("fine-tuning", total, "steps") as advance:
-        for epoch in range(tuning.epochs):
+        for epoch in range(epochs):
             order.set_epoch(epoch)
             shuffled = np.fromiter(order, np.int64, n)
             for start in range(0, n, size):

@@ -3,7 +3,7 @@
 A stand-in for fine-tuning at a fraction of its time. The lower layers' states do not depend on the labels: they are computed once for
 all folds, and training neither runs nor differentiates those layers, nor the embedding matrix. One epoch at a high rate without
 dropout reaches the plateau that three epochs of all layers reach at the usual rate. How near it comes, and what else was
-tried, stands in benchmarks/results/fine_tune_stand_in-2026-11-24.md. It is a family of its own, and is named as such.
+tried, stands in benchmarks/results/fine_tune_stand_in_variants-2026-11-24.md. It is a family of its own, and is named as such.
 """
 
 from __future__ import annotations

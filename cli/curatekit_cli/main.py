@@ -18,6 +18,7 @@ from curatekit_cli import (
     lineage,
     predict,
     pvi,
+    pvi_attributes,
     pvi_compare,
     pvi_tokens,
     pvi_words,
@@ -40,4 +41,8 @@ def main() -> None:
 
 for module in (annotators, embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
     main.add_command(module.command)
-main.add_command(CommandWithCommands(pvi.command, [pvi_compare.command, pvi_tokens.command, pvi_words.command]))
+main.add_command(
+    CommandWithCommands(
+        pvi.command, [pvi_attributes.command, pvi_compare.command, pvi_tokens.command, pvi_words.command]
+    )
+)

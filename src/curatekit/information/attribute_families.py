@@ -18,7 +18,9 @@ from curatekit.cache import code_of, digest
 from curatekit.information.transforms import LeftOf
 from curatekit.predict.family import Family, Fitted, Material
 from curatekit.predict.mlp import MlpFamily
+from curatekit.predict.null import null_prior
 from curatekit.predict.parallel import threads_for
+from curatekit.predict.probe import softmax
 from curatekit.predict.probe_family import ProbeFamily
 from curatekit.predict.trees import FittedTrees, fit_trees
 
@@ -153,19 +155,29 @@ class FittedBeside:
 
     fitted: Fitted
     trees: FittedTrees | None
+    prior: Floats  # (K,)
+    rows: int
     dynamics: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def temperature(self) -> float | None:
-        return self.fitted.temperature
+        """1 where the model has one of its own, which is in the logits already."""
+        return None if self.fitted.temperature is None else 1.0
 
     @property
     def details(self) -> Mapping[str, float]:
         return self.fitted.details
 
     def logits(self, x: _Both) -> Floats:
+        """Return log p(k | x, t) (m, K), the prior counting as one row.
+
+        Where the attribute gives the label away, nothing keeps the temperature from 0, and a single row would cost 40 bits.
+        """
         told = None if self.trees is None else self.trees.logits(x.columns)  # type: ignore[arg-type]
-        return self.fitted.logits(_with_log_odds(x.features, told))
+        logits = self.fitted.logits(_with_log_odds(x.features, told))
+        probs = softmax(logits / (self.fitted.temperature or 1.0))
+        logs: Floats = np.log((self.rows * probs + self.prior) / (self.rows + 1))
+        return logs
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +219,8 @@ class Beside(_OfOneDataset):
             trees = fit_trees(x.columns, labels, n_classes, seed=seed, units=units)
             told = trees.held_out(x.columns)
         features = _with_log_odds(x.features, told)
-        return FittedBeside(self.whole.fit(features, labels, n_classes, seed=seed, units=units), trees)
+        fitted = self.whole.fit(features, labels, n_classes, seed=seed, units=units)
+        return FittedBeside(fitted, trees, null_prior(labels, n_classes), len(labels))
 
 
 def ranks(columns: Floats | None) -> Floats:

@@ -8,17 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curatekit.arrays import Floats, Ints
 from curatekit.artifacts import Artifacts
 from curatekit.information.attribute_families import READS_FEATURES, Beside, OfTexts, alone
-from curatekit.information.means import mean_interval
 from curatekit.information.pooling import pooled
 from curatekit.information.transforms import LeftOf, left_of
-from curatekit.information.v_information import v_information
+from curatekit.information.v_information import conditional_v_information, v_information
 from curatekit.intervals import Interval
-from curatekit.probabilities import FLOOR
 from curatekit.reporting import note, step
-from curatekit.scores.self_confidence import given_probs
 
 SINGLE = ("bag-of-words", "shuffled", "first", "last", "length", "negation")
 PAIRS = ("left", "right", "overlap", "bag-of-words", "shuffled", "length", "negation")
@@ -113,21 +109,15 @@ def _attribute(artifacts: Artifacts, left: LeftOf, whole: Interval, confidence: 
             labels, predictions.folds, predictions.pred_probs, from_it.pred_probs, predictions.null_probs
         )
     v = v_information(labels, from_it.pred_probs, predictions.null_probs, units, confidence=confidence).v_information
-    beyond = mean_interval(_bits(labels, from_it.pred_probs) - _bits(labels, from_both), units, confidence=confidence)
     meaningless = left.columns is not None or _is_side(left, artifacts)
     return Attribute(
         left.name,
         family.name,
         v,
         v.value / whole.value if whole.value > 0 else None,
-        beyond._replace(high=max(beyond.high, 0.0)),  # NaN stays
+        conditional_v_information(labels, from_it.pred_probs, from_both, units, confidence=confidence),
         meaningless and v.low > 0 and v.value > max(_NOTICEABLE, LARGE_SHARE * whole.value),
     )
-
-
-def _bits(labels: Ints, probs: Floats) -> Floats:
-    bits: Floats = -np.log2(np.maximum(given_probs(labels, probs), FLOOR))
-    return bits
 
 
 def _is_side(left: LeftOf, artifacts: Artifacts) -> bool:

@@ -98,3 +98,19 @@ def v_information(
         negative_share=wilson(int(negative.sum()), len(labels), confidence),
         per_class=per_class,
     )
+
+
+def conditional_v_information(
+    labels: Ints, attribute_probs: Floats, pred_probs: Floats, units: Ints | None = None, *, confidence: float = 0.95
+) -> Interval:
+    """Return I_V(X → Y | T) = H_V(Y | T) − H_V(Y | X, T) in bits, with its limits: what X tells beyond the attribute T.
+
+    labels (n,); attribute_probs and pred_probs (n, K), out of sample, by models that look at T, and at X and T. The limits are
+    those of the mean difference of the same rows, the upper one never below 0, as in `v_information`. Hewitt et al. (2021),
+    Conditional probing, EMNLP, equation 4.
+    """
+    beyond = np.log2(np.maximum(given_probs(labels, pred_probs), FLOOR)) - np.log2(
+        np.maximum(given_probs(labels, attribute_probs), FLOOR)
+    )
+    v = mean_interval(beyond, units, confidence=confidence)
+    return v._replace(high=max(v.high, 0.0))  # NaN stays

@@ -20,14 +20,14 @@ _MANY_CLASSES, _FEW_TREES = 100, 10  # a tree costs as its classes do
 
 @dataclass(frozen=True, eq=False)
 class FittedTrees:
-    """Trees with the shrunk label shares of their nodes; the cross-fit calibrates them."""
+    """Trees with the shrunk label shares of their nodes, which are calibrated by the shrinkage."""
 
     trees: tuple[Any, ...]  # sklearn's trees
     shares: tuple[Floats, ...]  # of each, (nodes, K)
     seen: Bools  # (trees, n) which training rows each has seen
     prior: Floats  # (K,)
     strength: float
-    temperature: None = None
+    temperature: float = 1.0
     dynamics: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
@@ -73,7 +73,8 @@ def fit_trees(x: Floats, labels: Ints, n_classes: int, *, seed: int, units: Ints
     prior = null_prior(labels, n_classes)
     if n_units < 2:
         return FittedTrees((), (), np.zeros((0, n), bool), prior, STRENGTHS[-1])
-    grown: list[tuple[Any, Floats]] = []
+    grown: list[Any] = []
+    shrunk: list[Floats] = []  # of each tree, (strengths, nodes, K)
     seen = np.zeros((_TREES if n_classes < _MANY_CLASSES else _FEW_TREES, n), bool)
     given = np.zeros((len(STRENGTHS), n))  # p(y | x) of the rows held out, summed over trees
     for b in range(len(seen)):
@@ -86,29 +87,27 @@ def fit_trees(x: Floats, labels: Ints, n_classes: int, *, seed: int, units: Ints
         ).fit(x[rows], labels[rows])
         counts = np.zeros((model.tree_.node_count, n_classes))
         counts[:, model.classes_] = model.tree_.value[:, 0] * model.tree_.weighted_n_node_samples[:, None]
-        grown.append((model.tree_, counts))
-        leaves = model.tree_.apply(x[others])
-        for i, strength in enumerate(STRENGTHS):
-            given[i, others] += _shrunk(model.tree_, counts, strength)[leaves, labels[others]]
+        grown.append(model.tree_)
+        shrunk.append(_shrunk(model.tree_, counts))
+        given[:, others] += shrunk[-1][:, model.tree_.apply(x[others]), labels[others]]
     asked = (~seen).sum(axis=0)
     mean = np.where(asked > 0, given / np.maximum(asked, 1), prior[labels])
     losses = -np.log((n * mean + prior[labels]) / (n + 1)).mean(axis=1)
-    strength = STRENGTHS[int(np.argmin(losses))]
-    shares = tuple(_shrunk(tree, counts, strength) for tree, counts in grown)
-    return FittedTrees(tuple(tree for tree, _ in grown), shares, seen, prior, strength)
+    best = int(np.argmin(losses))
+    return FittedTrees(tuple(grown), tuple(shares[best].copy() for shares in shrunk), seen, prior, STRENGTHS[best])
 
 
-def _shrunk(tree: Any, counts: Floats, strength: float) -> Floats:
-    """Return the shrunk label shares (nodes, K) of a tree, counts (nodes, K), from the root down, level by level."""
+def _shrunk(tree: Any, counts: Floats) -> Floats:
+    """Return the label shares (strengths, nodes, K) of a tree shrunk from the root down, level by level; counts (nodes, K)."""
     rows = counts.sum(axis=1)
     raw = counts / rows[:, None]
-    shares: Floats = np.empty_like(raw)
-    shares[0] = raw[0]
+    shares: Floats = np.empty((len(STRENGTHS), *raw.shape))
+    shares[:, 0] = raw[0]
     level = np.zeros(1, np.int64)
     while len(level):
         parents = level[tree.children_left[level] >= 0]
-        kept = 1 / (1 + strength / rows[parents])[:, None]
+        kept = 1 / (1 + np.array(STRENGTHS)[:, None, None] / rows[parents, None])
         for children in (tree.children_left[parents], tree.children_right[parents]):
-            shares[children] = shares[parents] + (raw[children] - raw[parents]) * kept
+            shares[:, children] = shares[:, parents] + (raw[children] - raw[parents]) * kept
         level = np.concatenate([tree.children_left[parents], tree.children_right[parents]])
     return shares

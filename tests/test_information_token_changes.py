@@ -117,6 +117,24 @@ def test_tokens_that_are_not_read_are_left_out_and_counted(tmp_path: Path, monke
     assert any(line.startswith(f"{got.unread:,} of ") for line in notes.lines)
 
 
+def test_of_an_endless_text_the_beginning_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, labels = sentences(40)
+    inputs = ((inputs[0][0] + " alpha" * 5_000, *inputs[0][1:]),)
+    monkeypatch.setattr(token_changes, "_LONGEST", 60)
+    longest: list[int] = []
+    asked = Models.log2_given
+    monkeypatch.setattr(
+        Models,
+        "log2_given",
+        lambda self, rows, inputs: longest.append(max(map(len, inputs[0]))) or asked(self, rows, inputs),
+    )
+    got = token_changes.token_changes(artifacts(tmp_path, inputs, labels))
+    assert max(longest) <= 60
+    assert (got.tokens.start < 60).all()
+    assert got.inputs == inputs
+    assert got.unread > 4_900
+
+
 def test_a_second_run_asks_no_model_and_another_seed_or_row_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

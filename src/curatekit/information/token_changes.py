@@ -21,6 +21,7 @@ WORDS_READ = 2_000_000
 """What is spent where nobody says how many rows: t tokens cost (t + 1) t. Some minutes for MiniLM on two cores."""
 
 _BLOCK = 512  # rows whose cost is found together
+_LONGEST = 50_000  # characters of a text: hundreds of copies of it are held at once
 _CODE = ("leave_one_out", "token_changes", "tokens")
 
 
@@ -63,12 +64,13 @@ def token_changes(
         )
     chosen = np.union1d(drawn, scored[np.argsort(bits, kind="stable")[:doubtful]])
     inputs = _taken(asked, chosen)
-    read = models.characters_read(inputs)
+    read = _read(models, inputs)
     found = tokens(inputs, fold_case=fold_case, read=read)
     unread = len(tokens(inputs, fold_case=fold_case).row) - len(found.row) if _any_cut(inputs, read) else 0
     if unread:
         note(f"{unread:,} of {len(found.row) + unread:,} tokens stand behind what the models read, and are left out.")
-    changes = leave_one_out(models, inputs, chosen, found, keep=_keeper(artifacts, models, chosen, found))
+    held = tuple(tuple(text[:_LONGEST] for text in column) for column in inputs)
+    changes = leave_one_out(models, held, chosen, found, keep=_keeper(artifacts, models, chosen, found))
     return TokenChanges(chosen, np.isin(chosen, drawn), inputs, found, changes, unread)
 
 
@@ -87,13 +89,18 @@ def _affordable(order: Ints, asked: Artifacts, models: Models) -> int:
     spent = 0
     for start in range(0, len(order), _BLOCK):
         inputs = _taken(asked, order[start : start + _BLOCK])
-        found = tokens(inputs, read=models.characters_read(inputs))
+        found = tokens(inputs, read=_read(models, inputs))
         lengths = np.bincount(found.row, minlength=len(inputs[0]))
         total = spent + np.cumsum((lengths + 1) * lengths)
         if total[-1] > WORDS_READ:
             return max(1, start + int((total <= WORDS_READ).sum()))
         spent = int(total[-1])
     return len(order)
+
+
+def _read(models: Models, inputs: tuple[tuple[str, ...], ...]) -> tuple[Ints, ...]:
+    """Return how many characters of each text its tokens are looked for in."""
+    return tuple(np.minimum(read, _LONGEST) for read in models.characters_read(inputs))
 
 
 def _taken(asked: Artifacts, rows: Ints) -> tuple[tuple[str, ...], ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curatekit.artifacts import Artifacts, Settings
+from curatekit.dataset import from_lists
 from curatekit.errors import InputError
 from curatekit.information import alarms, v_information
 from curatekit.information.means import mean_interval
@@ -87,6 +90,14 @@ def test_rows_of_one_unit_are_no_evidence_of_their_own() -> None:
     ]
     assert naive.v_information.low > once.v_information.low
     assert naive.v_information.high < once.v_information.high
+
+
+def test_artifacts_know_which_rows_are_copies_or_of_one_group() -> None:
+    dataset = from_lists(["one", "one", "two", "three"], ["a", "b", "a", "b"])
+    grouped = replace(dataset, frame=dataset.frame.with_columns(author=pl.Series(["x", "y", "y", "z"])))
+    assert Artifacts(grouped).units.tolist() == [0, 0, 1, 2]
+    assert Artifacts(grouped, Settings(group="author")).units.tolist() == [0, 0, 0, 1]
+    assert Artifacts(dataset, Settings(group="author")).units.tolist() == [0, 0, 1, 2]  # an evaluation file without it
 
 
 def test_the_whole_is_never_negative_beyond_its_limits() -> None:

@@ -33,7 +33,7 @@ class Attribute(NamedTuple):
     name: str
     family: str  # that reads it: the input's own, "trees" or "words"
     v_information: Interval  # I_V(T → Y), bits
-    share: float | None  # of I_V(X → Y), which is above 0, else None
+    share: float | None  # of I_V(X → Y); None where that is not above 0 for certain
     conditional: Interval  # I_V(X → Y | T), bits: what the input tells beyond the attribute
     artefact: bool  # it tells much and leaves out what the label should be about: a side of a pair, or columns
 
@@ -69,6 +69,11 @@ def attributes(artifacts: Artifacts, names: Sequence[str] = (), *, confidence: f
     left = [left_of(dataset, name, seed=artifacts.seed) for name in names]
     labels, units, whole = artifacts.labels, artifacts.units, artifacts.predictions
     found = v_information(labels, whole.pred_probs, whole.null_probs, units, confidence=confidence)
+    texts = sum(one.texts is not None for one in left)
+    if artifacts.family.slow and texts:
+        note(
+            f"{texts} of the attributes are texts, on each of which {artifacts.family.name} is trained as on the whole."
+        )
     each = []
     with step("attributes", len(left), "attributes") as advance:
         for one in left:
@@ -114,7 +119,7 @@ def _attribute(artifacts: Artifacts, left: LeftOf, whole: Interval, confidence: 
         left.name,
         family.name,
         v,
-        v.value / whole.value if whole.value > 0 else None,
+        v.value / whole.value if whole.low > 0 else None,
         conditional_v_information(labels, from_it.pred_probs, from_both, units, confidence=confidence),
         meaningless and v.low > 0 and v.value > max(_NOTICEABLE, LARGE_SHARE * whole.value),
     )

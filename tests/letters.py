@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from curatekit.embed import Features
+from curatekit.predict.crossfit import cross_fit
 from curatekit.predict.family import Inputs, Material
+from curatekit.predict.folding import bound_together
+from curatekit.predict.models import Models
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz,."
 WORDS = ("alpha", "beta", "gamma", "delta", "omega", "zeta", "theta", "iota", "kappa", "sigma")
@@ -79,3 +82,11 @@ def sentences(n: int, n_classes: int = 2, seed: int = 0, pairs: bool = False) ->
         return " ".join([*words[:2], WORDS[told % len(WORDS)] + ",", *words[2:], f"{'abcdefghij'[i % 10]}{i}."])
 
     return tuple(tuple(side(i) for i in range(n)) for _ in range(1 + pairs)), labels
+
+
+def models(family: Any, inputs: Inputs, labels: Any, n_classes: int, *, encode: Any = None, n_folds: int = 2) -> Models:
+    """Return the models of a cross-fit; `encode` is the encoder of the other texts that they are asked about."""
+    material = Material(inputs, Letters())
+    made = cross_fit(family, material, labels, n_classes, n_folds=n_folds)
+    units = bound_together(material.texts)
+    return Models(family, material, labels, units, made.folds, made, labels, encode or Letters(), lambda inputs: ())

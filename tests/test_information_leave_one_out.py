@@ -14,24 +14,15 @@ import pytest
 from curatekit.information import leave_one_out as module
 from curatekit.information.leave_one_out import leave_one_out
 from curatekit.information.tokens import tokens
-from curatekit.predict.crossfit import cross_fit
 from curatekit.predict.family import Material, load_family
 from curatekit.predict.finetune import finetune
-from curatekit.predict.folding import bound_together
 from curatekit.predict.models import Models
 from curatekit.predict.probe import softmax
 from curatekit.predict.tuning import Tuning
 from curatekit.reporting import reporting
-from tests.letters import WORDS, Centroids, Letters, sentences
+from tests.letters import WORDS, Centroids, Letters, models, sentences
 from tests.notes import Notes
 from tests.tiny import easy_task, tiny_base
-
-
-def models(family: Any, inputs: Any, labels: Any, n_classes: int, encode: Any = None) -> Models:
-    material = Material(inputs, Letters())
-    made = cross_fit(family, material, labels, n_classes, n_folds=2)
-    units = bound_together(material.texts)
-    return Models(family, material, labels, units, made.folds, made, labels, encode or Letters(), lambda inputs: ())
 
 
 def taken(inputs: Any, rows: Any) -> Any:
@@ -148,7 +139,7 @@ def test_equal_variants_are_read_once_and_a_part_is_read_together() -> None:
     inputs = (("alpha alpha x1", "alpha x1 beta", "beta x1 alpha", "delta x2 beta") * 5,)
     labels = np.array([0, 1, 0, 1] * 5)
     encoder = Letters()
-    asked = models(load_family("knn"), inputs, labels, 2, encoder)
+    asked = models(load_family("knn"), inputs, labels, 2, encode=encoder)
     rows = np.arange(20)
     leave_one_out(asked, inputs, rows, tokens(inputs))
     assert len(encoder.read) <= 2 * len(set(encoder.read))  # once for each of the two models

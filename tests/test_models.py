@@ -9,26 +9,18 @@ import pytest
 
 from curatekit.errors import InputError
 from curatekit.predict import crossfit
-from curatekit.predict.crossfit import Predictions, cross_fit, fit_eval
+from curatekit.predict.crossfit import Predictions, fit_eval
 from curatekit.predict.family import Material, load_family
-from curatekit.predict.folding import bound_together
 from curatekit.predict.models import IN_NO_FOLD, Models
 from curatekit.scores.self_confidence import given_probs
-from tests.letters import Centroids, Letters, sentences
-
-
-def models(family, inputs, labels, n_classes, **how) -> Models:
-    material = Material(inputs, Letters())
-    made = cross_fit(family, material, labels, n_classes, n_folds=3, **how)
-    units = bound_together(material.texts)
-    return Models(family, material, labels, units, made.folds, made, labels, Letters(), lambda inputs: ())
+from tests.letters import Centroids, Letters, models, sentences
 
 
 @pytest.mark.parametrize("name", ["letters", "probe", "mlp", "knn", "ensemble"])
 @pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
 def test_asked_about_the_rows_themselves_they_give_the_predictions(name: str, pairs: bool) -> None:
     inputs, labels = sentences(60, 3, pairs=pairs)
-    asked = models(Centroids() if name == "letters" else load_family(name), inputs, labels, 3)
+    asked = models(Centroids() if name == "letters" else load_family(name), inputs, labels, 3, n_folds=3)
     rows = np.random.default_rng(0).permutation(60)
     texts = tuple(tuple(column[row] for row in rows) for column in inputs)
     bits = asked.log2_given(rows, texts)
@@ -38,7 +30,7 @@ def test_asked_about_the_rows_themselves_they_give_the_predictions(name: str, pa
 
 def test_each_row_is_asked_of_the_model_that_has_not_seen_it_at_its_temperature() -> None:
     inputs, labels = sentences(60)
-    asked = models(Centroids(), inputs, labels, 2)
+    asked = models(Centroids(), inputs, labels, 2, n_folds=3)
     rows = np.arange(60)
     bits = asked.log2_given(rows, (("alpha beta",) * 60,))
     folds, (x,), (other,) = asked.predictions.folds, Centroids().prepare(asked.material), Centroids().prepare(
@@ -54,7 +46,7 @@ def test_each_row_is_asked_of_the_model_that_has_not_seen_it_at_its_temperature(
 
 def test_equal_texts_are_read_once_for_each_model() -> None:
     inputs, labels = sentences(40)
-    asked = replace(models(load_family("knn"), inputs, labels, 2), encode=(encoder := Letters()))
+    asked = replace(models(load_family("knn"), inputs, labels, 2, n_folds=3), encode=(encoder := Letters()))
     asked.log2_given(np.arange(40), (("alpha",) * 20 + ("beta",) * 20,))
     assert sorted(encoder.read) == sorted([("alpha",), ("beta",)] * 3)
 
@@ -74,7 +66,7 @@ def test_rows_of_an_evaluation_file_are_asked_of_the_model_of_all_training_rows(
 
 def test_many_texts_and_classes_are_spread_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, labels = sentences(60, 5)
-    asked = models(Centroids(), inputs, labels, 5)
+    asked = models(Centroids(), inputs, labels, 5, n_folds=3)
     whole = asked.log2_given(np.arange(60), inputs)
     monkeypatch.setattr("curatekit.predict.models._AT_ONCE", 7)
     sizes: list[int] = []
@@ -89,14 +81,14 @@ def test_many_texts_and_classes_are_spread_in_parts(monkeypatch: pytest.MonkeyPa
 def test_a_class_that_a_fold_has_not_seen_keeps_the_null() -> None:
     (texts,), labels = sentences(40)
     labels[7] = 2
-    asked = models(Centroids(), (texts,), labels, 3)
+    asked = models(Centroids(), (texts,), labels, 3, n_folds=3)
     bits = asked.log2_given(np.array([7, 7]), (("alpha", "beta gamma"),))
     np.testing.assert_allclose(bits, np.log2(asked.predictions.null_probs[7, 2]))
 
 
 def test_predictions_from_elsewhere_have_no_models() -> None:
     inputs, labels = sentences(40)
-    asked = models(Centroids(), inputs, labels, 2)
+    asked = models(Centroids(), inputs, labels, 2, n_folds=3)
     given = asked.predictions
     foreign = Predictions(given.pred_probs, given.null_probs, given.folds, given.unscorable, "external (p.csv)")
     with pytest.raises(InputError, match=r"external \(p.csv\) came without models"):

@@ -9,6 +9,7 @@ import click
 from curatekit import __version__
 from curatekit_cli import (
     annotators,
+    audit_sample,
     embed,
     evaluate,
     find_errors,
@@ -20,6 +21,7 @@ from curatekit_cli import (
     pvi,
     pvi_attributes,
     pvi_compare,
+    pvi_curve,
     pvi_tokens,
     pvi_words,
     select,
@@ -39,10 +41,11 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for module in (annotators, embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
+for module in (annotators, audit_sample, embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
     main.add_command(module.command)
 main.add_command(
     CommandWithCommands(
-        pvi.command, [pvi_attributes.command, pvi_compare.command, pvi_tokens.command, pvi_words.command]
+        pvi.command,
+        [pvi_attributes.command, pvi_compare.command, pvi_curve.command, pvi_tokens.command, pvi_words.command],
     )
 )

@@ -43,7 +43,8 @@ class Summary:
     score: str
     family: str
     n_issues: int
-    """Rows marked is_issue: as many of the most doubtful as confident learning counts in the combined probabilities."""
+    """Rows marked is_issue: as many of the most doubtful as confident learning counts in the combined probabilities,
+    or those of an audit's cut."""
     issue_share: float
     n_argmax: int
     """Rows whose most probable class by the combined probabilities is not the given one: the other usual count."""
@@ -142,7 +143,7 @@ def find_label_errors(
         classes=tuple(names),
         confident_joint=joint,
         noise_matrix=noise_matrix(joint),
-        confusions=_confusions(labels, suggested, is_issue, names),
+        confusions=confusions(issues),
     )
     return LabelErrors(issues[order], summary)
 
@@ -177,15 +178,13 @@ def _reasons(
     ]
 
 
-def _confusions(labels: Ints, suggested: Ints, is_issue: np.ndarray, names: Strings) -> tuple[Confusion, ...]:
-    """Return the pairs of given and suggested labels among the issues, the most frequent first."""
-    given = np.bincount(labels, minlength=len(names))
-    pairs, counts = np.unique(np.stack([labels[is_issue], suggested[is_issue]]), axis=1, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return tuple(
-        Confusion(names[g], names[s], int(count), float(count / given[g]))
-        for (g, s), count in zip(pairs.T[order], counts[order], strict=True)
-    )
+def confusions(issues: pl.DataFrame) -> tuple[Confusion, ...]:
+    """Return the pairs of given and suggested labels among the rows marked is_issue, the most frequent first."""
+    given, suggested = pl.col("given_label"), pl.col("suggested_label")
+    marked = issues.filter(pl.col("is_issue") & (given != suggested))
+    pairs = marked.group_by(given, suggested).len().sort("len", given, suggested, descending=[True, False, False])
+    of_given = dict(issues["given_label"].value_counts().iter_rows())
+    return tuple(Confusion(g, s, n, n / of_given[g]) for g, s, n in pairs.iter_rows())
 
 
 def _strings(name: str, values: Sequence[object] | Strings, n: int) -> pl.Series:

@@ -288,6 +288,22 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) 
         writer.writerows(rows)
 
 
+ANNOTATORS = {"anna": (0.95, 0.0), "ben": (0.88, 0.1), "caro": (0.75, 0.2)}  # how often right, how often without a vote
+VOTED = 200
+
+
+def votes(rows: Sequence[tuple[str, str, str]], rng: random.Random) -> list[tuple[str, ...]]:
+    """Return id, text and each annotator's label (empty: none) of rows whose labels are right; one vote at the least."""
+    table = []
+    for id_, text, label in rows:
+        given = [
+            "" if rng.random() < absent else label if rng.random() < right else CONFUSABLE[label]
+            for right, absent in ANNOTATORS.values()
+        ]
+        table.append((id_, text, *given))
+    return table
+
+
 def specification_file(texts: dict[str, dict[str, list[str]]]) -> str:
     """The specification file: YAML whose texts are JSON strings, which YAML reads as they are."""
     lines = ["specifications:"]
@@ -300,7 +316,7 @@ def specification_file(texts: dict[str, dict[str, list[str]]]) -> str:
 
 
 def make(folder: Path, seed: int = SEED) -> None:
-    """Write the five files of the sample into the folder."""
+    """Write the files of the sample into the folder."""
     files, texts = compose(read_blocks(HERE / "blocks"), seed)
     rng = random.Random(f"{seed} errors")
     truth: list[tuple[str, ...]] = []
@@ -309,6 +325,9 @@ def make(folder: Path, seed: int = SEED) -> None:
         ids = [hashlib.sha256(f"{seed} {row.text}".encode()).hexdigest()[:10] for row in rows]
         table = [(id_, row.text, label) for id_, row, (label, _) in zip(ids, rows, given, strict=True)]
         write_csv(folder / f"{file}.csv", ("id", "text", "label"), table)
+        if file == "heldout":
+            voted = votes(table[:VOTED], random.Random(f"{seed} votes"))
+            write_csv(folder / "votes.csv", ("id", "text", *ANNOTATORS), voted)
         truth += [
             (file, id_, label, row.label, error, row.topic, row.phenomenon)
             for id_, row, (label, error) in zip(ids, rows, given, strict=True)

@@ -52,7 +52,7 @@ def texts_of(specification: dict[str, object], family: str) -> list[str]:
 def test_the_script_makes_the_committed_bytes_again(tmp_path: Path) -> None:
     script = DATA / "make_sample.py"
     subprocess.run([sys.executable, "-S", str(script), "--output", str(tmp_path)], check=True, stdout=subprocess.PIPE)
-    for name in ("train.csv", "pool.csv", "heldout.csv", "truth.csv", "specs.yaml"):
+    for name in ("train.csv", "pool.csv", "heldout.csv", "votes.csv", "truth.csv", "specs.yaml"):
         assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes(), name
 
 

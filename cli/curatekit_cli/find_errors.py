@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit import registry
+from curatekit_cli._audit import audit_lines, audit_payload, expected_reviews, needed_line
+from curatekit_cli._label_kinds import KindOptions, find_other_errors, kind_options, opened
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -36,6 +38,7 @@ SCORES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES
 @click.command("find-errors")
 @click.argument("data")
 @data_options
+@kind_options
 @click.option(
     "--score", default="combined", show_default=True, metavar="NAME", help=f"Rank the rows by this score. {SCORES}."
 )
@@ -46,6 +49,19 @@ SCORES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES
 )
 @click.option(
     "--in-sample", is_flag=True, help="Accept probabilities without folds, though they hide what the model memorised."
+)
+@click.option(
+    "--reviews",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Count and cut by the verdicts in this file, best drawn by curate audit-sample; more than once for several.",
+)
+@click.option(
+    "--cut-precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="P",
+    help="With --reviews, mark as issues as many rows as at least this share is wrong of [default: the largest F1].",
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Write only the N most doubtful rows.")
 @click.option(
@@ -63,9 +79,12 @@ SCORES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES
 def command(
     data: str,
     data_options: DataOptions,
+    kind_options: KindOptions,
     score: str,
     pred_probs: Path | None,
     in_sample: bool,
+    reviews: tuple[Path, ...],
+    cut_precision: float | None,
     top: int | None,
     neighbours: int | None,
     predict_options: PredictOptions,
@@ -76,17 +95,38 @@ def command(
 ) -> None:
     """Rank the rows of DATA by how doubtful their labels are, with a suggestion and the reasons.
 
+    Labels are one class a row, several labels, numbers, or preferences between two texts: the values tell, or --label-kind.
+
     Example: curate find-errors reviews.csv --text review --label sentiment -o issues.csv
     """
     with session(output) as run:
         from inspect import signature
 
         from curatekit.artifacts import Artifacts
+        from curatekit.errors import InputError
         from curatekit.label_errors import find_label_errors
         from curatekit.writers import write_table
 
+        if cut_precision is not None and not reviews:
+            raise InputError(
+                "--cut-precision needs --reviews FILE: it is known only after a review. See curate audit-sample."
+            )
         method = registry.load("scores", score)
-        dataset = read(run, data, data_options).require_classes()
+        labelled = opened(data, data_options, kind_options)
+        if labelled.kind != "class" and reviews:
+            raise InputError("--reviews is for one class a row. Leave it out, or say --label-kind class.")
+        if labelled.kind != "class":
+            how = settings(encoder_options, predict_options, seed=seed)
+            find_other_errors(run, data, labelled, data_options, kind_options, how, top, output, as_json)
+            return
+        dataset = read(run, data, data_options, opened=labelled.opened).require_classes()
+        said = None
+        if reviews:
+            from curatekit.audit.reviews import read_reviews
+
+            said = read_reviews(reviews, dataset)  # a fault in them is told before anything else is done
+            for path in reviews:
+                run.input(path)
         predictions = None
         if pred_probs is None:
             dataset.require_rows_per_class()  # a label that stands once can be predicted from no other row
@@ -106,11 +146,18 @@ def command(
         found = artifacts.call(
             find_label_errors, scores=scores, score=score, family=artifacts.predictions.family, neighbours=asked
         )
+        counted, needed, audit = found.summary, expected_reviews(found.issues), None
+        if said is not None:
+            from curatekit.audit.audited import audited
+
+            checked = audited(found, said, precision=cut_precision, seed=seed)
+            found, audit = checked.found, checked.audit
+            needed = audit.reviews_needed or needed
         issues = found.issues.head(top) if top is not None else found.issues
         if output is not None:
             write_table(issues, output)
             run.output(output)
-        payload = _payload(found.summary, asked)
+        payload = {**_payload(found.summary, asked), "reviews_needed": needed, "audit": audit_payload(audit)}
         run.metrics.update(payload)
         rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "score").iter_rows())
         then = (
@@ -118,7 +165,15 @@ def command(
             if output is not None
             else "Next: the same with -o issues.csv"
         )
-        lines = [*_lines(found.summary), "", *table(["id", "text", "given", "suggested", "score"], rows), ""]
+        lines = [
+            *(audit_lines(audit, len(dataset)) if audit else []),
+            *(_count_lines(counted) if audit is None or audit.count is None else []),
+            needed_line(needed, output if top is None and audit is None else None),
+            *_lines(found.summary),
+            "",
+            *table(["id", "text", "given", "suggested", "score"], rows),
+            "",
+        ]
         result(as_json, {**payload, "output": output}, [*lines, then])
 
 
@@ -142,21 +197,23 @@ def _payload(summary: Summary, asked: Neighbours | None) -> dict[str, Any]:
     }
 
 
-def _lines(summary: Summary) -> list[str]:
-    pairs = [
-        f"  {pair.n:,} labelled {shown(pair.given_label, 40)} look like {shown(pair.suggested_label, 40)} "
-        f"({pair.share_of_given:.1%} of that label)"
-        for pair in summary.confusions[:PAIRS]
-    ]
+def _count_lines(summary: Summary) -> list[str]:
     return [
         f"{summary.n_issues:,} of {summary.n:,} labels ({summary.issue_share:.1%}) are probably wrong, by confident learning"
         f" (score: {summary.score}; family: {summary.family}).",
         f"Other counts: {summary.n_argmax:,} rows where another label is more probable; {summary.n_cleanlab:,} by cleanlab's"
         " rule on the family's probabilities alone.",
         summary.caution,
-        *(["Most frequent:", *pairs] if pairs else []),
-        *_joint(summary),
     ]
+
+
+def _lines(summary: Summary) -> list[str]:
+    pairs = [
+        f"  {pair.n:,} labelled {shown(pair.given_label, 40)} look like {shown(pair.suggested_label, 40)} "
+        f"({pair.share_of_given:.1%} of that label)"
+        for pair in summary.confusions[:PAIRS]
+    ]
+    return [*(["Most frequent:", *pairs] if pairs else []), *_joint(summary)]
 
 
 def _joint(summary: Summary) -> list[str]:

@@ -179,7 +179,7 @@ def _fitting() -> list[Callable[[Command], Command]]:
                      help="Predict each row with a model trained on the other folds."),
         click.option("--group", metavar="COLUMN", help="Keep rows with the same value of this column in one fold."),
         click.option("--epochs", type=click.IntRange(min=1), metavar="N",
-                     help="Fine-tune for this many passes over the rows [default: 3]."),
+                     help="Fine-tune for this many passes over the rows [default: 3; partial: 1]."),
         click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), metavar="RATE",
                      help="Fine-tune with this peak rate [default: the family's]."),
         click.option("--batch-size", type=click.IntRange(min=1), metavar="N",

@@ -95,6 +95,21 @@ def test_several_labels_a_row(folder: Path) -> None:
     assert any("--label-kind multi" in line for line in manifest["notes"])
 
 
+def test_fix_takes_it_from_there(folder: Path) -> None:
+    from curatekit_cli.fix import command as fix
+
+    found(folder, "tags.parquet")
+    output = folder / "fixed.parquet"
+    ran = CliRunner().invoke(fix, [str(folder / "tags.parquet.issues.csv"), "-o", str(output), "--top", "5"])
+    assert ran.exit_code == 0, ran.output
+    before, after = (pl.read_parquet(path)["label"].to_list() for path in (folder / "tags.parquet", output))
+    assert {i for i in range(180) if set(before[i]) != set(after[i])} == {20, *WRONG}
+    issues = pl.read_csv(folder / "tags.parquet.issues.csv").head(5)
+    suggested = {id: set(json.loads(labels)) for id, labels in issues.select("id", "suggested_label").iter_rows()}
+    assert all(set(after[i]) == suggested[f"r{i}"] for i in {20, *WRONG})
+    assert set(after[5]) == {ROWS[5][1], ROWS[5][2]}
+
+
 def test_several_labels_joined(folder: Path) -> None:
     ran = run(
         folder / "joined.csv", "--label-separator", ";", "--on-bad-row", "skip", "--top", 7, "-o", folder / "j.csv"

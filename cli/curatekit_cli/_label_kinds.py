@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from curatekit.artifacts import Artifacts, Settings
     from curatekit.dataset import Dataset
+    from curatekit.label_cells import Cells
     from curatekit.readers.tables import Source
     from curatekit.run import Run
 
@@ -224,6 +225,36 @@ def _pairs(run: Run, source: str, opened: Source, data: DataOptions, kinds: Kind
         summary.caution,
     ]
     return _Found(found.issues, asdict(summary), lines, ["id", *names, "score", "similarity"], 50)
+
+
+def read_as_found(
+    run: Run, source: str, data: DataOptions, kind: str, then: Mapping[str, Any]
+) -> tuple[Dataset, Cells]:
+    """Return the data that find-errors read with the parameters `then`, and its labels as they stand in its table."""
+    from curatekit.label_cells import cells_of
+    from curatekit.readers.pairs import read_pairs
+    from curatekit.readers.tables import read_source
+
+    pair = then.get("chosen") or "chosen", then.get("rejected") or "rejected"
+    if kind == "preference":
+        how: dict[str, Any] = {"on_bad_row": data.on_bad_row, "limit": data.limit}
+        dataset = took(run, source, read_pairs(read_source(source), *pair, then.get("prompt"), data.id, **how))
+    else:
+        labels = {"class": "required", "multi": "lists", "number": "numbers"}[kind]
+        dataset = read(run, source, data, labels=labels)
+    separator = then.get("label_separator")
+    return dataset, cells_of(kind, dataset, separator=separator, normalise=data.normalise_labels, pair=pair)
+
+
+def options_again(data: DataOptions, kind: str, then: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the options by which find-errors reads such data again."""
+    named = [("--text", text) for text in data.text] + [
+        ("--label", data.label),
+        ("--id", data.id),
+        ("--label-kind", kind),
+    ]
+    named += [("--" + name.replace("_", "-"), then.get(name)) for name in KindOptions._fields if name != "label_kind"]
+    return tuple(word for option, value in named if value is not None for word in (option, value))
 
 
 _FINDERS: dict[str, Callable[..., _Found]] = {"multi": _several, "number": _numbers, "preference": _pairs}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from curatekit_cli._label_kinds import options_again, read_as_found
 from curatekit_cli._options import DataOptions, json_option, output_option
 from curatekit_cli._print import following, result, shown
-from curatekit_cli._session import read, session
+from curatekit_cli._session import session
 
 if TYPE_CHECKING:
     from curatekit.dataset import Dataset
+    from curatekit.label_cells import Cells
     from curatekit.run import Run
 
 FIRST = 10
@@ -85,18 +87,19 @@ def command(
             )
         found = read_frame(issues)
         run.input(issues)
-        dataset = _dataset(run, issues, data, text, label, id)
-        column = dataset.columns.label
-        assert column is not None  # labels are required
-        made = changes(dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability)  # type: ignore[arg-type]
-        made = [*spellings(dataset, made), *made]
+        dataset, cells, of_classes, again = _dataset(run, issues, data, text, label, id)
+        column = cells.columns[0] if len(cells.columns) == 1 else cells.columns
+        made = changes(
+            dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability, cells=cells  # type: ignore[arg-type]
+        )  # fmt: skip
+        made = [*(spellings(dataset, made) if of_classes else []), *made]
         table = fixed(dataset.frame, column, made)
         write_table(table, output)
         patch = patch_path(output)
         write_patch(Patch(column, dataset.sha256, output.name, sha256_file(output), tuple(made)), patch)
         run.output(output)
         run.output(patch)
-        classes = class_counts(dataset.frame, table, column).rows(named=True)
+        classes = class_counts(dataset.frame, table, cells.columns[0]).rows(named=True) if of_classes else []
         dropped = sum(change.action == "drop" for change in made)
         counts = {"changed": len(made), "relabelled": len(made) - dropped, "dropped": dropped}
         payload = {"rows": len(dataset), **counts, "policy": policy, "classes": classes}
@@ -127,14 +130,25 @@ def command(
                     output,
                     columns=_columns(dataset),
                     why="a rise in V is no evidence: a model chose these labels",
-                ),
+                )
+                if of_classes
+                else following("find-errors", output, *again, why="what is left"),
             ],
         )
 
 
+class _Found(NamedTuple):
+    """The data that issues were found in, as it was read then."""
+
+    dataset: Dataset
+    cells: Cells
+    of_classes: bool
+    again: tuple[str, ...]  # the options by which find-errors reads it again
+
+
 def _dataset(
     run: Run, issues: Path, data: str | None, text: tuple[str, ...], label: str | None, id: str | None
-) -> Dataset:
+) -> _Found:
     """Return the data that the issues were found in, read as it was read then; its hash must be the same."""
     from curatekit.errors import InputError, VerificationFailed
     from curatekit.run import is_file, read_manifest
@@ -160,13 +174,14 @@ def _dataset(
         bool(then.get("normalise_labels")),
         None,
     )
-    dataset = read(run, data, as_then)
+    kind = str(manifest["metrics"].get("label_kind", "class")) if manifest else "class"
+    dataset, cells = read_as_found(run, data, as_then, kind, then)
     if source is not None and dataset.sha256 != source["sha256"]:
         raise VerificationFailed(
             f"{data} is not the file that the issues were found in (SHA-256 {dataset.sha256[:12]}, not "
             f"{source['sha256'][:12]}). Run curate find-errors on it again."
         )
-    return dataset
+    return _Found(dataset, cells, kind == "class", options_again(as_then, kind, then))
 
 
 def _columns(dataset: Dataset) -> DataOptions:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from curatekit import registry
 from curatekit_cli._compare_picture import picture_of_datasets, picture_of_models
 from curatekit_cli._compared import (
     Measured,
@@ -104,7 +105,8 @@ def command(
 
         models = _models(families, encoders, pred_probs, settings(encoder_options, predict_options, seed=seed), data)
         datasets = _read(run, data, data_options, different_labels)
-        measured = list(_measure(run, datasets, models, data_options, eval_file, in_sample))
+        named = dict(zip(_short(data), datasets, strict=True))
+        measured = list(_measure(run, named, models, data_options, eval_file, in_sample))
         same_rows = len(data) == 1 or eval_file is not None
         compared = models_compared(measured) if same_rows else datasets_compared(measured, data_options.id is not None)
         rows = rows_of_models(measured) if same_rows else rows_of_datasets(measured)
@@ -144,7 +146,7 @@ def _models(
             models.append(Model(title, replace(how, family=name, encoder=encoder)))
             if not family.embeds:
                 break
-    models += [Model(str(file), how, file) for file in files]
+    models += [Model(name, how, file) for name, file in zip(_short(files), files, strict=True)]
     names = [model.name for model in models]
     same = [model.file.resolve() if model.file else model.name for model in models]
     if twice := [name for i, name in enumerate(names) if same[i] in same[:i]]:
@@ -160,6 +162,12 @@ def _models(
             "Give one DATA, or one --family and no --pred-probs."
         )
     return models
+
+
+def _short(files: Sequence[Path | str]) -> list[str]:
+    """Return the files' names without their folders, if that tells them apart."""
+    names = [Path(file).name for file in files]
+    return names if len(set(names)) == len(files) else [str(file) for file in files]
 
 
 def _read(run: Run, data: Sequence[str], options: DataOptions, different_labels: bool) -> list[Dataset]:
@@ -192,7 +200,7 @@ def _read(run: Run, data: Sequence[str], options: DataOptions, different_labels:
 
 def _measure(
     run: Run,
-    datasets: Sequence[Dataset],
+    datasets: Mapping[str, Dataset],
     models: Sequence[Model],
     options: DataOptions,
     eval_file: str | None,
@@ -204,7 +212,7 @@ def _measure(
     from curatekit.reporting import note
 
     first: Measured | None = None
-    for dataset in datasets:
+    for title, dataset in datasets.items():
         evaluated = None if eval_file is None else read(run, eval_file, options, classes=dataset.classes)
         for model in models:
             scored = Artifacts(evaluated or dataset, model.settings)
@@ -217,8 +225,7 @@ def _measure(
                 scored = scored.with_predictions(trained.predict(scored, in_sample=in_sample))
             else:
                 dataset.require_rows_per_class()
-            name = model.name if len(datasets) == 1 else dataset.name
-            found = measure(name, scored)
+            found = measure(model.name if len(datasets) == 1 else title, scored)
             if model.file is not None and first is not None and not _same_parts(found.folds, first.folds):
                 note(f"The folds in {model.file} are not those of {first.name}: other rows trained its models.")
             first = first or found
@@ -241,5 +248,6 @@ def _next(data: Sequence[str], options: DataOptions, eval_file: str | None, mode
         words = ["pvi", eval_file or data[0], "--pred-probs", str(model.file)]
     else:
         words += ["--eval", eval_file] if eval_file is not None else []
-        words += ["--family", model.settings.family, "--encoder", model.settings.encoder]
+        words += ["--family", model.settings.family]
+        words += ["--encoder", model.settings.encoder] if model.settings.encoder != registry.DEFAULT_ENCODER else []
     return following(*words, "-o", "pvi.csv", columns=options, why="the most bits, row by row")

@@ -15,6 +15,7 @@ import polars as pl
 from curatekit.dataset import Dataset
 from curatekit.errors import InputError, VerificationFailed, nearest_name
 from curatekit.files import write_text
+from curatekit.label_cells import Cells, ClassCells
 
 Action = Literal["relabel", "drop"]
 Policy = Literal["relabel", "drop", "both"]
@@ -24,7 +25,9 @@ NEEDED = ("id", "given_label", "suggested_label", "is_issue", "suggested_probabi
 
 @dataclass(frozen=True)
 class Change:
-    """One row that was changed. `old` and `new` are values of the label column; `record` is the dropped row, whole."""
+    """One row that was changed. `old` and `new` are values of the label column, or lists with one of each of several
+    columns; `record` is the dropped row, whole.
+    """
 
     id: str
     row: int
@@ -39,7 +42,8 @@ class Change:
 class Patch:
     """What was changed in which table: enough to undo it."""
 
-    label: str
+    label: str | tuple[str, ...]
+    """The column of the labels, or the two of preferences."""
     original: str
     """SHA-256 of the file that was fixed."""
     fixed: str
@@ -55,11 +59,13 @@ def changes(
     *,
     top: int | None = None,
     min_suggested_probability: float = 0.0,
+    cells: Cells | None = None,
 ) -> list[Change]:
     """Return the changes that the rows of `issues` marked is_issue ask for, in their order.
 
     `top` takes the first so many, `min_suggested_probability` those whose suggestion is that probable; with the policy
-    "both" those are relabelled and the others dropped. Rows are found by id. Raises InputError for a missing column, an unknown id or a suggestion that is no class of the dataset, and
+    "both" those are relabelled and the others dropped. Rows are found by id. `cells` say how labels stand in the table, where
+    they are not one class a row. Raises InputError for a missing column, an unknown id or a suggestion that is no class of the dataset, and
     VerificationFailed when a row's label is not the one that the issue speaks of.
     """
     for name in NEEDED:
@@ -69,7 +75,7 @@ def changes(
                 "Give the file that curate find-errors wrote."
             )
     row_of = {id: row for row, id in enumerate(dataset.ids)}
-    names = dataset.label_names
+    cells = cells or ClassCells(dataset)
     chosen: list[Change] = []
     for issue in issues.iter_rows(named=True):
         if len(chosen) == top:
@@ -83,18 +89,17 @@ def changes(
                 f"the issue {id!r} is no row of {dataset.name}. Give the data that the issues were found in."
             )
         row = row_of[id]
-        given = names[row]
-        if given != str(issue["given_label"]):
+        if not cells.agrees(row, str(issue["given_label"])):
             raise VerificationFailed(
-                f"row {id!r} of {dataset.name} is labelled {given!r}, but its issue says {issue['given_label']!r}. "
+                f"row {id!r} of {dataset.name} is labelled {cells.label(row)!r}, but its issue says {issue['given_label']!r}. "
                 "The data was changed since; run curate find-errors again."
             )
-        old = _label_value(dataset, row)
+        old = cells.value(row)
         reason = str(issue["reasons"] or "")
         if policy == "drop" or not sure:
             chosen.append(Change(id, row, "drop", old, None, reason, _record(dataset.frame[row])))
-        elif suggested != given:
-            chosen.append(Change(id, row, "relabel", old, _value_of_class(dataset, suggested, id), reason))
+        elif not cells.agrees(row, suggested):
+            chosen.append(Change(id, row, "relabel", old, cells.suggested(row, suggested, id), reason))
     return chosen
 
 
@@ -115,14 +120,14 @@ def spellings(dataset: Dataset, made: Sequence[Change]) -> list[Change]:
     ]
 
 
-def fixed(frame: pl.DataFrame, label: str, changes: Sequence[Change]) -> pl.DataFrame:
+def fixed(frame: pl.DataFrame, label: str | tuple[str, ...], changes: Sequence[Change]) -> pl.DataFrame:
     """Return the table with the changes made: labels replaced, dropped rows gone, all else as it was."""
     frame = _with_labels(frame, label, {change.row: change.new for change in changes if change.action == "relabel"})
     dropped = {change.row for change in changes if change.action == "drop"}
     return frame[[row for row in range(len(frame)) if row not in dropped]] if dropped else frame
 
 
-def restored(frame: pl.DataFrame, label: str, changes: Sequence[Change]) -> pl.DataFrame:
+def restored(frame: pl.DataFrame, label: str | tuple[str, ...], changes: Sequence[Change]) -> pl.DataFrame:
     """Return the table as it was before the changes: dropped rows back in their place, labels as they were."""
     dropped = sorted((change for change in changes if change.action == "drop"), key=lambda change: change.row)
     if dropped:
@@ -165,6 +170,8 @@ def read_patch(path: Path | str) -> Patch:
         head, *lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line]
         if head.pop("format") != FORMAT:
             raise KeyError("format")
+        if isinstance(head["label"], list):
+            head["label"] = tuple(head["label"])
         return Patch(**head, changes=tuple(Change(**line) for line in lines))
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"There is no file {path}. Give the .patch.jsonl that curate fix wrote.") from None
@@ -186,24 +193,12 @@ def _number(issue: Mapping[str, Any]) -> float:
         ) from None
 
 
-def _label_value(dataset: Dataset, row: int) -> Any:
-    return dataset.frame[dataset.columns.label or ""][row]
-
-
-def _value_of_class(dataset: Dataset, name: str, id: str) -> Any:
-    """Return how the label column writes a class: the name itself, or the value that other rows of it bear."""
-    if name not in dataset.classes:
-        raise InputError(
-            f"the issue {id!r} suggests {name!r}, which is no label of {dataset.name}."
-            f"{nearest_name(name, dataset.classes)} Labels: {', '.join(dataset.classes)}."
-        )
-    if dataset.frame.schema[dataset.columns.label or ""] == pl.String:
-        return name
-    return _label_value(dataset, int((dataset.labels == dataset.classes.index(name)).argmax()))
-
-
-def _with_labels(frame: pl.DataFrame, label: str, values: Mapping[int, Any]) -> pl.DataFrame:
+def _with_labels(frame: pl.DataFrame, label: str | tuple[str, ...], values: Mapping[int, Any]) -> pl.DataFrame:
     if not values:
+        return frame
+    if not isinstance(label, str):
+        for position, name in enumerate(label):
+            frame = _with_labels(frame, name, {row: value[position] for row, value in values.items()})
         return frame
     column = frame[label].to_list()
     text = frame.schema[label] == pl.String

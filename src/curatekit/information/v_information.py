@@ -58,7 +58,7 @@ def v_information(
     I_V itself is never negative, since V may ignore the input (Xu et al., definition 1 and proposition 1), while its estimate
     falls below by what fitting costs: from labels that know nothing of the input a model still learns noise. So the upper
     limit of the whole is 0 where that of the mean PVI is less. With that, 0 lies within the limits of independent
-    labels; the limits of the mean alone miss it in 3 to 15 of 100 simulations of the calibrated probe, always from below.
+    labels; the limits of the mean alone miss it in 3 to 15 of 100 simulations of the calibrated probe, nearly always from below.
 
     Sources: Xu et al. (2020), A Theory of Usable Information under Computational Constraints, ICLR; Ethayarajh, Choi &
     Swayamdipta (2022), ICML, equations 2 and 5.

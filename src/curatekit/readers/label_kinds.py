@@ -97,14 +97,6 @@ def labels_in(value: Any, separator: str | None = None) -> list[str]:
     return [name for name in names if name]
 
 
-def written_in(labels: Sequence[str], like: Any, separator: str | None = None) -> Any:
-    """Return labels as a cell writes them that holds `like`: a list of the same type, a JSON list, or joined."""
-    if not isinstance(like, str):
-        kinds = {type(label) for label in like} if isinstance(like, list | tuple) else set()
-        return [int(label) for label in labels] if kinds == {int} else list(labels)
-    return json.dumps(list(labels), ensure_ascii=False) if separator is None else separator.join(labels)
-
-
 def _json_list(text: str) -> list[Any] | None:
     if not text.lstrip().startswith("["):
         return None

@@ -68,13 +68,14 @@ def command(
     Example: curate pvi attributes reviews.csv --text review --label sentiment --attribute length --attribute "regex:(?i)\bnot\b"
     """
     with session(output, plot=plot) as run:
+        from curatekit.information import alarms
         from curatekit.information.attributes import artefacts, attributes
         from curatekit.writers import write_table
 
         how = settings(encoder_options, predict_options, seed=seed)
         artifacts = predicted(run, data, data_options, None, how).artifacts
         found = attributes(artifacts, names)
-        alarmed = artefacts(found)
+        alarmed = (*artifacts.call(alarms, details=artifacts.predictions.details), *artefacts(found))
         rows = _rows(found, artifacts)
         drawing = None if plot is None else _picture(found, rows)
         if output is not None:

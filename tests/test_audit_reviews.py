@@ -63,6 +63,18 @@ def test_two_columns_and_two_files_add_up(tmp_path: Path) -> None:
     }
 
 
+def test_that_no_label_fits_says_more_than_wrong(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.csv", id=["r0", "r0", "r1", "r2", "r3"], verdict=["Drop", "wrong", "wrong", "a", "keep"])
+    reviews = read_reviews([path], DATASET)
+    assert {id: (of.wrong, of.label, of.drop) for id, of in reviews.verdicts.items()} == {
+        "r0": (True, None, True),
+        "r1": (True, None, False),
+        "r2": (True, "a", False),
+        "r3": (False, "a", False),
+    }
+    assert (reviews.n_right, reviews.n_unnamed) == (1, 1)
+
+
 def test_what_was_drawn_is_known_by_its_strata(tmp_path: Path) -> None:
     path = drawn(tmp_path / "r.csv", ["a", None, "keep", "b"], [1, 2, 2, None], [2, 4, 4, None])
     reviews = read_reviews([path], DATASET)
@@ -98,6 +110,8 @@ def test_samples_of_the_same_strata_are_one(tmp_path: Path) -> None:
         ({"id": ["r0", "r0"], "verdict": ["a", "b"]}, "contradict each other on row 'r0': 'a' and 'b'"),
         ({"id": ["r0", "r0"], "verdict": ["keep", "wrong"]}, "contradict each other on row 'r0': 'keep' and 'wrong'"),
         ({"id": ["r1", "r1"], "verdict": ["a", "A b"]}, "contradict each other on row 'r1'"),
+        ({"id": ["r0", "r0"], "verdict": ["b", "drop"]}, "contradict each other on row 'r0': 'b' and 'drop'"),
+        ({"id": ["r0", "r0"], "verdict": ["drop", "keep"]}, "contradict each other on row 'r0': 'drop' and 'keep'"),
         ({"id": ["r0"], "verdict": [" "]}, "no row is reviewed yet"),
         ({"id": ["r0"], "verdict": ["a"], "stratum": ["x"], "stratum_rows": [6]}, "the stratum 'x' of '6' rows"),
         ({"id": ["r0"], "verdict": ["a"], "stratum": [1], "stratum_rows": [5]}, "hold 5 rows, but .* has 6"),

@@ -138,3 +138,13 @@ def test_labels_that_changed_since_are_refused(tmp_path: Path) -> None:
         assert ran.exit_code == code, ran.output
         assert says in ran.stderr
         assert not (tmp_path / "never.csv").exists()
+
+
+def test_reviews_are_for_one_class_a_row(tmp_path: Path) -> None:
+    data = written(tmp_path, "stars.csv", {"id": IDS, "text": TEXTS, "label": [1, 2, 3, 4]})
+    review = written(tmp_path, "review.csv", {"id": ["b"], "verdict": ["keep"]})
+    found = issues(data, "number", [("b", "2", "1")])
+    ran = fix(found, "--reviews", review, "-o", tmp_path / "never.csv")
+    assert ran.exit_code == 2
+    assert "--reviews is for one class a row" in ran.stderr
+    assert not (tmp_path / "never.csv").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curatekit.audit.reviews import Reviews, read_reviews
 from curatekit.dataset import from_lists
 from curatekit.errors import InputError, VerificationFailed
 from curatekit.files import sha256_file
@@ -271,3 +273,144 @@ def test_the_command_asks_for_a_threshold_with_both(folder: Path) -> None:
     ran = run(folder / "issues.csv", "-o", folder / "both.csv", "--policy", "both", "--min-suggested-probability", 0.8)
     assert ran.exit_code == 0, ran.output
     assert "rows changed (" in ran.stdout
+
+
+def verdicts(path: Path, **said: str | None) -> Path:
+    pl.DataFrame({"id": list(said), "verdict": list(said.values())}, schema_overrides={"verdict": pl.String}).write_csv(
+        path
+    )
+    return path
+
+
+def reviewed(folder: Path, **said: str | None) -> Reviews:
+    return read_reviews([verdicts(folder / "review.csv", **said)], DATASET)
+
+
+def test_reviewed_alone_changes_what_people_decided(tmp_path: Path) -> None:
+    # r5 is no issue at all, r4 and r3 are issues that nobody reviewed
+    said = reviewed(tmp_path, r5="bad", r1="keep", r0="drop", r2="unsure")
+    made = changes(DATASET, FOUND, "reviewed", reviews=said)
+    assert [(change.id, change.action, change.new) for change in made] == [
+        ("r5", "relabel", "bad"),
+        ("r0", "drop", None),
+    ]
+    assert [change.reason for change in made] == ["reviewed: bad", "reviewed: drop"]
+    table = fixed(DATASET.frame, "label", made)
+    assert table["id"].to_list() == ["r1", "r2", "r3", "r4", "r5"]
+    assert table["label"].to_list() == ["good", "bad", "good", "bad", "bad"]
+    assert restored(table, "label", made).equals(DATASET.frame)
+
+
+@pytest.mark.parametrize(
+    ("unnamed", "expected"),
+    [
+        # r4's suggestion is good, r0's is its given label, r2 is not among the issues
+        ("drop", {"r4": None, "r0": None, "r2": None}),
+        ("suggested", {"r4": "good", "r0": None, "r2": None}),
+        ("leave", {}),
+    ],
+)
+def test_a_wrong_label_whose_right_one_nobody_named(tmp_path: Path, unnamed: Any, expected: dict[str, Any]) -> None:
+    said = reviewed(tmp_path, r4="wrong", r0="wrong", r2="wrong")
+    made = changes(DATASET, FOUND, "reviewed", reviews=said, unnamed=unnamed)
+    assert {change.id: change.new for change in made} == expected
+    assert said.n_unnamed == 3
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    said=st.dictionaries(
+        st.sampled_from([f"r{i}" for i in range(6)]),
+        st.sampled_from(["good", "bad", "keep", "wrong", "drop"]),
+        min_size=1,
+    ),
+    policy=st.sampled_from(["relabel", "drop", "both", "reviewed"]),
+    top=st.sampled_from([None, 1, 2]),
+)
+def test_no_policy_overrules_a_review(said: dict[str, str], policy: Any, top: int | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        reviews = reviewed(Path(folder), **said)
+    made = changes(DATASET, FOUND, policy, top=top, min_suggested_probability=0.7, reviews=reviews)
+    new = {change.id: change.new for change in made}
+    for id, verdict in said.items():
+        given = LABELS[int(id[1:])]
+        right = verdict in ("keep", given)
+        assert (id in new) != right
+        assert right or new[id] == (verdict if verdict in ("good", "bad") else None)
+    others = changes(DATASET, FOUND, policy, min_suggested_probability=0.7) if policy != "reviewed" else []
+    expected = [change for change in others if change.id not in said][:top]
+    assert [change for change in made if change.id not in said] == expected
+    assert restored(fixed(DATASET.frame, "label", made), "label", made).equals(DATASET.frame)
+
+
+def test_an_issue_that_stands_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="'r1' more than once"):
+        changes(DATASET, pl.concat([FOUND, FOUND[1:2]]), "drop")
+
+
+def test_the_command_applies_reviews_and_undoes_them(folder: Path) -> None:
+    review = verdicts(folder / "review.csv", **{"5": "bad", "1": "keep", "3": "drop", "4": "wrong", "2": None})
+    output = folder / "fixed.csv"
+    ran = run(folder / "issues.csv", "--policy", "reviewed", "--reviews", review, "-o", output)
+    assert ran.exit_code == 0, ran.output
+    assert "3 of 6 rows changed (1 relabelled, 2 dropped)" in ran.stdout
+    assert (
+        "4 rows were reviewed: 1 are right and stay; 1 are wrong, but no right label was named: left out." in ran.stdout
+    )
+    assert pl.read_csv(output)["mood"].to_list() == ["bad", "good", "bad", "bad"]
+    manifest = json.loads((folder / "fixed.csv.run.json").read_text())
+    assert [Path(entry["path"]).name for entry in manifest["inputs"]] == ["issues.csv", "data.csv", "review.csv"]
+    assert manifest["metrics"]["reviews"] == {"reviewed": 4, "right": 1, "unnamed": 1}
+    assert run("--undo", f"{output}.patch.jsonl", "-o", folder / "restored.csv").exit_code == 0
+    assert read_dataset(folder / "restored.csv", "text", "mood", "id").frame.equals(
+        read_dataset(folder / "data.csv", "text", "mood", "id").frame
+    )
+    # without the policy the other issues follow too: here none is left but those reviewed
+    ran = run(folder / "issues.csv", "--reviews", review, "-o", output, "--unnamed", "leave", "--json")
+    assert json.loads(ran.stdout)["changed"] == 2
+
+
+def test_reviews_that_the_issues_were_audited_by_are_remembered(folder: Path) -> None:
+    review = verdicts(folder / "review.csv", **{"1": "keep", "0": "drop"})
+    manifest = json.loads((folder / "issues.csv.run.json").read_text())
+    manifest["parameters"]["reviews"] = ["review.csv"]
+    manifest["inputs"].append({"path": "review.csv", "sha256": sha256_file(review)})
+    (folder / "issues.csv.run.json").write_text(json.dumps(manifest))
+    ran = run(folder / "issues.csv", "-o", folder / "fixed.csv")
+    assert ran.exit_code == 0, ran.output
+    assert pl.read_csv(folder / "fixed.csv")["mood"].to_list() == ["good", "bad", "bad", "good", "good"]
+    assert "2 rows were reviewed: 1 are right and stay." in ran.stdout
+    review.unlink()
+    ran = run(folder / "issues.csv", "-o", folder / "never.csv")
+    assert ran.exit_code == 2
+    assert "review.csv" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "says"),
+    [
+        ({"9": "bad"}, (), "reviews '9', no row of"),
+        ({"1": "baad"}, (), "Did you mean 'bad'"),
+        ({"1": None}, (), "no row is reviewed yet"),
+        ({"1": "bad"}, ("--top", 1), "Leave one of the two out"),
+        ({"1": "bad"}, ("--min-suggested-probability", 0.5), "Leave one of the two out"),
+        (None, (), "--policy reviewed needs --reviews"),
+        (None, ("--policy", "drop", "--unnamed", "leave"), "--unnamed is for rows"),
+    ],
+)
+def test_reviews_that_cannot_be_applied_are_refused(folder: Path, said: Any, more: Any, says: str) -> None:
+    reviews = () if said is None else ("--reviews", verdicts(folder / "review.csv", **said))
+    before = sorted(folder.iterdir())
+    ran = run(folder / "issues.csv", "--policy", "reviewed", *reviews, *more, "-o", folder / "never.csv")
+    assert ran.exit_code == 2, ran.output
+    assert says in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+def test_reviews_that_contradict_each_other_are_refused(folder: Path) -> None:
+    one, two = verdicts(folder / "one.csv", **{"1": "keep"}), verdicts(folder / "two.csv", **{"1": "bad"})
+    ran = run(folder / "issues.csv", "--reviews", one, "--reviews", two, "-o", folder / "never.csv")
+    assert ran.exit_code == 2
+    assert "the reviews contradict each other on row '1'" in ran.stderr
+    assert not (folder / "never.csv").exists()

@@ -25,7 +25,7 @@ REVIEWS = 200
 def command(issues: Path, reviews: int, seed: int, output: Path, as_json: bool) -> None:
     """Draw the rows of ISSUES whose review tells how many labels are wrong, and where to cut.
 
-    ISSUES is what curate find-errors wrote, all rows. The column verdict is yours: the right label, or keep, wrong, unsure.
+    ISSUES is what curate find-errors wrote, all rows. The column verdict is yours: the right label, or keep, wrong, drop (no label fits), unsure.
     Rows of every degree of doubt come in turn, so a review that stops early is a smaller sample, not a biased one.
 
     Example: curate audit-sample issues.csv -n 200 -o review.csv
@@ -59,7 +59,7 @@ def command(issues: Path, reviews: int, seed: int, output: Path, as_json: bool) 
                 f"{len(sample):,} of {len(found):,} rows to review, from {payload['strata']} strata by doubt: {output}",
                 f"If about {payload['expected_count']:,} labels are wrong, their count will be known to within "
                 f"±{payload['expected_half_width']:.0%}.",
-                f"Fill the column {VERDICT!r} with the right label, or keep, wrong or unsure.",
+                f"Fill the column {VERDICT!r} with the right label, or keep, wrong, drop (no label fits) or unsure.",
                 f"Next: {_next(issues, output)}",
             ],
         )

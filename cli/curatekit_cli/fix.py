@@ -14,6 +14,7 @@ from curatekit_cli._print import following, result, shown
 from curatekit_cli._session import session
 
 if TYPE_CHECKING:
+    from curatekit.audit.reviews import Reviews
     from curatekit.dataset import Dataset
     from curatekit.label_cells import Cells
     from curatekit.run import Run
@@ -29,11 +30,27 @@ FIRST = 10
 @click.option("--id", metavar="COLUMN", help="Find rows by this column [default: as in ISSUES].")
 @click.option(
     "--policy",
-    type=click.Choice(["relabel", "drop", "both"]),
+    type=click.Choice(["relabel", "drop", "both", "reviewed"]),
     default="relabel",
     show_default=True,
     help="Give the rows their suggested label, or leave them out, or both: relabel those with --min-suggested-probability, "
-    "leave the others out.",
+    "leave the others out. With reviewed, change what --reviews decide and nothing else.",
+)
+@click.option(
+    "--reviews",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Do with the rows in this file what their verdict says: the right label, keep, wrong, drop, unsure; more than once "
+    "for several [default: those that ISSUES was audited by].",
+)
+@click.option(
+    "--unnamed",
+    type=click.Choice(["drop", "suggested", "leave"]),
+    default="drop",
+    show_default=True,
+    help="What to do with a row reviewed as wrong whose right label nobody named: leave it out, give it the suggested label, "
+    "or leave it as it is.",
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Change only the N most doubtful issues.")
 @click.option(
@@ -55,6 +72,8 @@ def command(
     label: str | None,
     id: str | None,
     policy: str,
+    reviews: tuple[Path, ...],
+    unnamed: str,
     top: int | None,
     min_suggested_probability: float,
     undo: Path | None,
@@ -63,7 +82,8 @@ def command(
 ) -> None:
     """Correct the labels that ISSUES marks as wrong, and keep a patch that can undo it.
 
-    The rows marked is_issue are changed: edit that column, or suggested_label, to decide for yourself.
+    The rows marked is_issue are changed: edit that column, or suggested_label, to decide for yourself. Reviewed rows
+    follow their verdict, whatever the policy.
 
     Example: curate fix issues.csv -o fixed.csv --min-suggested-probability 0.8
     """
@@ -85,12 +105,34 @@ def command(
             raise InputError(
                 "--policy both needs --min-suggested-probability P: rows surer than that are relabelled, the others dropped."
             )
+        if policy == "reviewed" and (top is not None or min_suggested_probability):
+            raise InputError(
+                "--top and --min-suggested-probability choose among rows that nobody reviewed, and --policy reviewed changes "
+                "none of those. Leave one of the two out."
+            )
         found = read_frame(issues)
         run.input(issues)
-        dataset, cells, of_classes, again = _dataset(run, issues, data, text, label, id)
+        dataset, cells, of_classes, again, reviewed_then = _dataset(run, issues, data, text, label, id)
+        said = None
+        reviews = reviews or reviewed_then
+        if not reviews and policy == "reviewed":
+            raise InputError("--policy reviewed needs --reviews FILE: it changes what people decided and nothing else.")
+        if not reviews and unnamed != "drop":
+            raise InputError(
+                "--unnamed is for rows that --reviews FILE says are wrong. Give that file, or leave it out."
+            )
+        if reviews:
+            if not of_classes:
+                raise InputError("--reviews is for one class a row. Leave it out, and edit suggested_label in ISSUES.")
+            from curatekit.audit.reviews import read_reviews
+
+            said = read_reviews(reviews, dataset)
+            for path in reviews:
+                run.input(path)
         column = cells.columns[0] if len(cells.columns) == 1 else cells.columns
         made = changes(
-            dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability, cells=cells  # type: ignore[arg-type]
+            dataset, found, policy, top=top, min_suggested_probability=min_suggested_probability, cells=cells,  # type: ignore[arg-type]
+            reviews=said, unnamed=unnamed,  # type: ignore[arg-type]
         )  # fmt: skip
         made = [*(spellings(dataset, made) if of_classes else []), *made]
         table = fixed(dataset.frame, column, made)
@@ -102,10 +144,13 @@ def command(
         classes = class_counts(dataset.frame, table, cells.columns[0]).rows(named=True) if of_classes else []
         dropped = sum(change.action == "drop" for change in made)
         counts = {"changed": len(made), "relabelled": len(made) - dropped, "dropped": dropped}
-        payload = {"rows": len(dataset), **counts, "policy": policy, "classes": classes}
+        of_reviews = (
+            None if said is None else {"reviewed": len(said.verdicts), "right": said.n_right, "unnamed": said.n_unnamed}
+        )
+        payload = {"rows": len(dataset), **counts, "policy": policy, "reviews": of_reviews, "classes": classes}
         run.metrics.update(payload)
         what = {"relabel": "relabelled", "drop": "dropped"}.get(
-            policy, f"changed ({len(made) - dropped:,} relabelled, {dropped:,} dropped)"
+            policy if said is None else "reviewed", f"changed ({len(made) - dropped:,} relabelled, {dropped:,} dropped)"
         )
         moved = [row for row in classes if row["before"] != row["after"]]
         for row in moved:
@@ -119,6 +164,7 @@ def command(
             {**payload, "output": output, "patch": patch},
             [
                 f"{len(made):,} of {len(dataset):,} rows {what}: {output}",
+                *([] if said is None else [_reviewed_line(said, unnamed)]),
                 *(
                     f"  {shown(row['label'], 40)}: {row['before']:,} rows, now {row['after']:,}"
                     for row in moved[:FIRST]
@@ -137,6 +183,18 @@ def command(
         )
 
 
+def _reviewed_line(reviews: Reviews, unnamed: str) -> str:
+    n, right, unknown = len(reviews.verdicts), reviews.n_right, reviews.n_unnamed
+    done = {
+        "drop": "left out",
+        "suggested": "given the suggested label, or left out where there is no other",
+        "leave": "left",
+    }
+    return f"{n:,} rows were reviewed: {right:,} are right and stay" + (
+        f"; {unknown:,} are wrong, but no right label was named: {done[unnamed]}." if unknown else "."
+    )
+
+
 class _Found(NamedTuple):
     """The data that issues were found in, as it was read then."""
 
@@ -144,6 +202,7 @@ class _Found(NamedTuple):
     cells: Cells
     of_classes: bool
     again: tuple[str, ...]  # the options by which find-errors reads it again
+    reviews: tuple[Path, ...]  # by which it audited them
 
 
 def _dataset(
@@ -181,7 +240,9 @@ def _dataset(
             f"{data} is not the file that the issues were found in (SHA-256 {dataset.sha256[:12]}, not "
             f"{source['sha256'][:12]}). Run curate find-errors on it again."
         )
-    return _Found(dataset, cells, kind == "class", options_again(as_then, kind, then))
+    read_then = manifest["inputs"][1 : 1 + len(then.get("reviews") or ())] if manifest else []
+    reviews = tuple(Path(os.path.normpath(issues.parent / entry["path"])) for entry in read_then)
+    return _Found(dataset, cells, kind == "class", options_again(as_then, kind, then), reviews)
 
 
 def _columns(dataset: Dataset) -> DataOptions:

@@ -12,13 +12,15 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from curatekit.audit.reviews import Reviews
 from curatekit.dataset import Dataset
 from curatekit.errors import InputError, VerificationFailed, nearest_name
 from curatekit.files import write_text
 from curatekit.label_cells import Cells, ClassCells
 
 Action = Literal["relabel", "drop"]
-Policy = Literal["relabel", "drop", "both"]
+Policy = Literal["relabel", "drop", "both", "reviewed"]
+Unnamed = Literal["drop", "suggested", "leave"]
 FORMAT = "curatekit patch 1"
 NEEDED = ("id", "given_label", "suggested_label", "is_issue", "suggested_probability", "reasons")
 
@@ -60,13 +62,22 @@ def changes(
     top: int | None = None,
     min_suggested_probability: float = 0.0,
     cells: Cells | None = None,
+    reviews: Reviews | None = None,
+    unnamed: Unnamed = "drop",
 ) -> list[Change]:
-    """Return the changes that the rows of `issues` marked is_issue ask for, in their order.
+    """Return the changes that the reviews decided, then those that the rows of `issues` marked is_issue ask for.
 
-    `top` takes the first so many, `min_suggested_probability` those whose suggestion is that probable; with the policy
-    "both" those are relabelled and the others dropped. Rows are found by id. `cells` say how labels stand in the table, where
-    they are not one class a row. Raises InputError for a missing column, an unknown id or a suggestion that is no class of the dataset, and
-    VerificationFailed when a row's label is not the one that the issue speaks of.
+    A reviewed row gets the label that was named, is left out where no label fits, and is never touched where it was
+    found right; for one that is wrong in an unknown way, see `unnamed`. The policy is for the other rows, and "reviewed"
+    changes none of them. `top` takes the first so many, `min_suggested_probability` those whose suggestion is that
+    probable; with the policy "both" those are relabelled and the others dropped. Rows are found by id. `cells` say how
+    labels stand in the table, where they are not one class a row.
+
+    unnamed  what becomes of a row reviewed as wrong whose right label nobody named: it is left out, or gets the label
+             suggested in `issues` (and is left out where that is the given one, or none), or is left as it is
+
+    Raises InputError for a missing column, an unknown id or one twice, or a suggestion that is no class of the dataset,
+    and VerificationFailed when a row's label is not the one that the issue speaks of.
     """
     for name in NEEDED:
         if name not in issues.columns:
@@ -74,16 +85,23 @@ def changes(
                 f"the issues have no column {name!r}.{nearest_name(name, issues.columns)} "
                 "Give the file that curate find-errors wrote."
             )
+    if (repeated := issues["id"].is_duplicated()).any():
+        raise InputError(
+            f"the issues have the id {issues['id'].filter(repeated)[0]!r} more than once. Keep one of each."
+        )
     row_of = {id: row for row, id in enumerate(dataset.ids)}
     cells = cells or ClassCells(dataset)
+    decided = [] if reviews is None else _decided(dataset, issues, row_of, cells, reviews, unnamed)
     chosen: list[Change] = []
     for issue in issues.iter_rows(named=True):
-        if len(chosen) == top:
+        if len(chosen) == top or policy == "reviewed":
             break
         sure = _number(issue) >= min_suggested_probability
         if not _is_true(issue["is_issue"]) or not (sure or policy == "both"):
             continue
         id, suggested = str(issue["id"]), str(issue["suggested_label"])
+        if reviews is not None and id in reviews.verdicts:
+            continue
         if id not in row_of:
             raise InputError(
                 f"the issue {id!r} is no row of {dataset.name}. Give the data that the issues were found in."
@@ -94,13 +112,47 @@ def changes(
                 f"row {id!r} of {dataset.name} is labelled {cells.label(row)!r}, but its issue says {issue['given_label']!r}. "
                 "The data was changed since; run curate find-errors again."
             )
-        old = cells.value(row)
         reason = str(issue["reasons"] or "")
         if policy == "drop" or not sure:
-            chosen.append(Change(id, row, "drop", old, None, reason, _record(dataset.frame[row])))
+            chosen.append(_drop(dataset, id, row, cells, reason))
         elif not cells.agrees(row, suggested):
-            chosen.append(Change(id, row, "relabel", old, cells.suggested(row, suggested, id), reason))
-    return chosen
+            chosen.append(_relabel(id, row, cells, suggested, reason))
+    return [*decided, *chosen]
+
+
+def _decided(
+    dataset: Dataset,
+    issues: pl.DataFrame,
+    row_of: Mapping[str, int],
+    cells: Cells,
+    reviews: Reviews,
+    unnamed: Unnamed,
+) -> list[Change]:
+    """Return the changes that people decided."""
+    suggested = dict(zip(issues["id"].cast(pl.String), issues["suggested_label"].cast(pl.String), strict=True))
+    made: list[Change] = []
+    for id, review in reviews.verdicts.items():
+        row, reason, label = row_of[id], f"reviewed: {review.said}", review.label
+        if not review.wrong:
+            continue
+        if label is None and not review.drop:
+            if unnamed == "leave":
+                continue
+            if unnamed == "suggested":
+                label, reason = suggested.get(id), f"{reason}; the label is the suggested one"
+        if label is None or cells.agrees(row, label):
+            made.append(_drop(dataset, id, row, cells, f"reviewed: {review.said}"))
+        else:
+            made.append(_relabel(id, row, cells, label, reason))
+    return made
+
+
+def _drop(dataset: Dataset, id: str, row: int, cells: Cells, reason: str) -> Change:
+    return Change(id, row, "drop", cells.value(row), None, reason, _record(dataset.frame[row]))
+
+
+def _relabel(id: str, row: int, cells: Cells, label: str, reason: str) -> Change:
+    return Change(id, row, "relabel", cells.value(row), cells.suggested(row, label, id), reason)
 
 
 def spellings(dataset: Dataset, made: Sequence[Change]) -> list[Change]:

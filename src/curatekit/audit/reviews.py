@@ -17,7 +17,7 @@ from curatekit.errors import InputError, VerificationFailed, nearest_name
 from curatekit.reporting import note
 
 VERDICTS = (VERDICT, "correct_label")
-KEEP, WRONG, UNSURE = ("keep", "right"), ("wrong",), ("unsure", "?")
+KEEP, WRONG, DROP, UNSURE = ("keep", "right"), ("wrong",), ("drop",), ("unsure", "?")
 
 
 class Review(NamedTuple):
@@ -27,6 +27,8 @@ class Review(NamedTuple):
     label: str | None
     said: str
     path: str
+    drop: bool = False
+    """Whether the row is to be left out, for no label fits it."""
 
 
 class Sample(NamedTuple):
@@ -44,13 +46,22 @@ class Reviews:
     verdicts: dict[str, Review]
     sample: Sample | None
 
+    @property
+    def n_right(self) -> int:
+        return sum(not review.wrong for review in self.verdicts.values())
+
+    @property
+    def n_unnamed(self) -> int:
+        """How many rows were reviewed as wrong without a word on what is right."""
+        return sum(review.wrong and not review.label and not review.drop for review in self.verdicts.values())
+
 
 def read_reviews(paths: Sequence[Path | str], dataset: Dataset) -> Reviews:
     """Return the reviews in all the files, together.
 
     A file has a column `id` and a column `verdict` or `correct_label`, in which stands the right label, or `keep` (also
-    `right`), `wrong`, `unsure` (which counts as not reviewed, as does an empty cell). A name that is a label of the data
-    is that label. Rows with a stratum were drawn by curate audit-sample; several samples of the same strata are one.
+    `right`), `wrong`, `drop` (wrong, and no label fits), `unsure` (which counts as not reviewed, as does an empty cell).
+    A name that is a label of the data is that label. Rows with a stratum were drawn by curate audit-sample; several samples of the same strata are one.
 
     Raises InputError for a missing column, an unknown id, a verdict that is none, two that contradict each other, and
     strata that are not those of the dataset or of each other; VerificationFailed when the label of a row is no longer
@@ -121,35 +132,37 @@ def _said(frame: pl.DataFrame) -> Iterator[tuple[str, str]]:
 def _review(id: str, said: str, path: str, given: str | None, dataset: Dataset) -> Review | None:
     folded = said.casefold()
     if said in dataset.classes:
-        if folded in (*KEEP, *WRONG, *UNSURE):
+        if folded in (*KEEP, *WRONG, *DROP, *UNSURE):
             note(f"{said!r} is a label of the data, so the verdict {said!r} names that label.")
         return Review(said != given, said, said, path)
     if folded in UNSURE:
         return None
     if folded in KEEP:
         return Review(False, given, said, path)
-    if folded in WRONG:
-        return Review(True, None, said, path)
+    if folded in (*WRONG, *DROP):
+        return Review(True, None, said, path, folded in DROP)
     alike = [name for name in dataset.classes if name.strip().casefold() == folded]
     if len(alike) == 1:
         return Review(alike[0] != given, alike[0], said, path)
     raise InputError(
-        f"{path}: the verdict {quoted(said)} on row {id!r} is no label of {dataset.name}, nor keep, wrong or unsure."
-        f"{nearest_name(said, (*dataset.classes, *KEEP, *WRONG, *UNSURE))} Where the right label is none of the data's, write wrong."
+        f"{path}: the verdict {quoted(said)} on row {id!r} is no label of {dataset.name}, nor keep, wrong, drop or unsure."
+        f"{nearest_name(said, (*dataset.classes, *KEEP, *WRONG, *DROP, *UNSURE))} Where the right label is none of the data's, "
+        "write drop."
     )
 
 
 def _agreed(id: str, before: Review | None, now: Review) -> Review:
-    """Return what both say, which may be that the label is wrong and what is right; raises InputError if they differ."""
+    """Return what both say, which may be that the label is wrong and what to do; raises InputError if they differ."""
     if before is None:
         return now
-    if before.wrong != now.wrong or (before.label and now.label and before.label != now.label):
+    named = {review.label or "drop" for review in (before, now) if review.label or review.drop}
+    if before.wrong != now.wrong or len(named) > 1:
         where = f"in {before.path}" if before.path == now.path else f"in {before.path} and in {now.path}"
         raise InputError(
             f"the reviews contradict each other on row {id!r}: {quoted(before.said)} and {quoted(now.said)}, {where}. "
             "Settle it, and leave one verdict."
         )
-    return before if before.label else now
+    return before if before.label or before.drop else now
 
 
 def _sample(frame: pl.DataFrame, path: Path | str, dataset: Dataset) -> Sample | None:

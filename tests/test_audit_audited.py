@@ -126,7 +126,8 @@ def test_a_stratum_without_review_gives_no_count(case) -> None:  # type: ignore[
     done = audited(case[0], reviewed(*case, first=5))
     assert done.audit.count is None
     assert done.audit.why_no_count.startswith("20 of the sample's 25 strata have no reviewed row")
-    assert "p_wrong" not in done.found.issues.columns
+    assert "precision" not in done.found.issues.columns
+    assert done.found.issues["p_wrong"].equals(case[0].issues["p_wrong"])
 
 
 def test_rows_that_somebody_picked_give_their_own_share_and_no_count(case) -> None:  # type: ignore[no-untyped-def]

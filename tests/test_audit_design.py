@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curatekit.audit.design import Design, allocation, draw, neyman_design
-from curatekit.audit.expected import scaled_rates, spread
+from curatekit.audit.expected import spread
+from curatekit.scores.wrong_probs import wrong_probs
 
 strata = st.lists(st.tuples(st.integers(1, 60), st.floats(0.001, 50)), min_size=1, max_size=12)
 
@@ -42,7 +43,7 @@ def test_what_a_small_stratum_cannot_give_comes_from_the_others() -> None:
 @given(st.integers(0, 10_000), st.integers(1, 300), st.integers(1, 2000))
 def test_strata_cover_all_ranks_and_share_the_spread(seed: int, n: int, rows: int) -> None:
     doubt = np.sort(np.random.default_rng(seed).random(rows))[::-1]
-    rates = scaled_rates(doubt, 0.1 * rows)
+    rates = wrong_probs(doubt, 0.1 * rows)
     design = neyman_design(rates, n)
     assert design.rows.sum() == rows
     assert (design.rows > 0).all()

@@ -21,8 +21,8 @@ from curatekit.audit.estimate import (
     stratified_total,
     total_interval,
 )
-from curatekit.audit.expected import scaled_rates
 from curatekit.audit.posterior import rate_draws
+from curatekit.scores.wrong_probs import wrong_probs
 
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=40).map(lambda values: np.sort(values)[::-1])
 
@@ -90,7 +90,7 @@ def test_bias_and_coverage_of_whole_audits() -> None:
     for slope, floor in [(1.0, 0.0), (2.0, 0.0), (0.3, 0.0), (1.0, 0.01)]:
         rng = np.random.default_rng(1)
         doubt = np.sort(rng.beta(0.4, 2, 3000))[::-1]
-        rates = scaled_rates(doubt, 300)
+        rates = wrong_probs(doubt, 300)
         log_odds = np.log(rates / (1 - rates))
         wrong = (rng.random(3000) < 1 / (1 + np.exp(-slope * (log_odds + 1) + 1))) | (rng.random(3000) < floor)
         design = neyman_design(rates, 64)

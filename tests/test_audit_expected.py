@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curatekit.audit.expected import half_width_expected, rates_expected, reviews_needed, scaled_rates, spread
+from curatekit.audit.expected import half_width_expected, rates_expected, reviews_needed, spread
+from curatekit.scores.wrong_probs import wrong_probs
 
 doubts = st.lists(st.floats(0, 1), min_size=2, max_size=50).map(lambda values: np.sort(values)[::-1])
 
 
 @given(doubts, st.floats(0.01, 0.99))
 def test_rates_sum_to_the_count_and_fall_with_doubt(doubt: np.ndarray, share: float) -> None:
-    rates = scaled_rates(doubt, share * len(doubt))
+    rates = wrong_probs(doubt, share * len(doubt))
     assert rates.sum() == pytest.approx(share * len(doubt), abs=2e-6 * len(doubt))
     assert (np.diff(rates) <= 0).all()
     assert ((rates > 0) & (rates < 1)).all()
@@ -25,7 +26,7 @@ def test_rates_sum_to_the_count_and_fall_with_doubt(doubt: np.ndarray, share: fl
 
 def test_the_odds_are_those_of_the_doubt_times_one_factor() -> None:
     doubt = np.array([0.9, 0.5, 0.2])
-    rates = scaled_rates(doubt, 0.7)
+    rates = wrong_probs(doubt, 0.7)
     factor = (rates / (1 - rates)) / (doubt / (1 - doubt))
     assert factor == pytest.approx(np.full(3, factor[0]))
 

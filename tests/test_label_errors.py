@@ -15,7 +15,7 @@ from curatekit.scores.combined import combined, combined_probs
 from curatekit.scores.confident_learning import confident_joint, label_issues
 
 COLUMNS = [
-    "id", "text", "given_label", "suggested_label", "score", "is_issue", "reasons",
+    "id", "text", "given_label", "suggested_label", "score", "p_wrong", "is_issue", "reasons",
     "self_confidence", "knn_agreement", "suggested_probability",
 ]  # fmt: skip
 CLASSES = ("bank", "card", "refund")

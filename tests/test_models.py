@@ -9,9 +9,9 @@ import pytest
 
 from curatekit.errors import InputError
 from curatekit.predict import crossfit
-from curatekit.predict.crossfit import Predictions, fit_eval
+from curatekit.predict.crossfit import IN_NO_FOLD, Predictions, fit_eval
 from curatekit.predict.family import Material, load_family
-from curatekit.predict.models import IN_NO_FOLD, Models
+from curatekit.predict.models import Models
 from curatekit.scores.self_confidence import given_probs
 from tests.letters import Centroids, Letters, models, sentences
 

@@ -8,7 +8,8 @@ from curatekit.artifacts import Artifacts
 from curatekit.dataset import from_lists
 from curatekit.index import Neighbours
 from curatekit.registry import load
-from curatekit.scores.combined import combined, combined_probs, directed_confidence, directions
+from curatekit.scores.combined import combined, combined_probs
+from curatekit.scores.directions import directed_confidence, directions
 from curatekit.scores.knn_agreement import knn_probs
 
 

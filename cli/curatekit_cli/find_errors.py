@@ -27,6 +27,8 @@ from curatekit_cli._session import read, session, settings
 if TYPE_CHECKING:
     from curatekit.index import Neighbours
     from curatekit.label_errors import Summary
+    from curatekit.run import Run
+    from curatekit.specs import Specification
 
 FIRST = 10
 PAIRS = 5
@@ -41,6 +43,12 @@ SCORES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES
 @kind_options
 @click.option(
     "--score", default="combined", show_default=True, metavar="NAME", help=f"Rank the rows by this score. {SCORES}."
+)
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Hear these specifications: their examples join the training, and errors in whole slices show against them.",
 )
 @click.option(
     "--pred-probs",
@@ -81,6 +89,7 @@ def command(
     data_options: DataOptions,
     kind_options: KindOptions,
     score: str,
+    spec: Path | None,
     pred_probs: Path | None,
     in_sample: bool,
     reviews: tuple[Path, ...],
@@ -113,13 +122,15 @@ def command(
             )
         method = registry.load("scores", score)
         labelled = opened(data, data_options, kind_options)
-        if labelled.kind != "class" and reviews:
-            raise InputError("--reviews is for one class a row. Leave it out, or say --label-kind class.")
+        if labelled.kind != "class" and (reviews or spec):
+            option = "--reviews" if reviews else "--spec"
+            raise InputError(f"{option} is for one class a row. Leave it out, or say --label-kind class.")
         if labelled.kind != "class":
             how = settings(encoder_options, predict_options, seed=seed)
             find_other_errors(run, data, labelled, data_options, kind_options, how, top, output, as_json)
             return
         dataset = read(run, data, data_options, opened=labelled.opened).require_classes()
+        specifications = _specifications(run, spec)
         said = None
         if reviews:
             from curatekit.audit.reviews import read_reviews
@@ -140,8 +151,11 @@ def command(
         if asks and neighbours is None:
             neighbours = _neighbours(len(dataset))
         how = settings(encoder_options, predict_options, seed=seed, neighbours=neighbours or NEIGHBOURS)
-        artifacts = Artifacts(dataset, how, predictions)
-        scores = artifacts.call(method)
+        artifacts = Artifacts(dataset, how, predictions, specifications)
+        if "early" in signature(method).parameters:
+            # the one model of all rows says all: five more would cost four times as much, and find fewer
+            artifacts = artifacts.with_predictions(artifacts.early)
+        scores = None if score == "combined" else artifacts.call(method)
         asked = artifacts.neighbours if asks else None
         found = artifacts.call(
             find_label_errors, scores=scores, score=score, family=artifacts.predictions.family, neighbours=asked
@@ -157,9 +171,12 @@ def command(
         if output is not None:
             write_table(issues, output)
             run.output(output)
-        payload = {**_payload(found.summary, asked), "reviews_needed": needed, "audit": audit_payload(audit)}
+        covered = None if artifacts.covered is None else float(artifacts.covered.mean())
+        payload = {
+            **_payload(found.summary, asked), "covered": covered, "reviews_needed": needed, "audit": audit_payload(audit),
+        }  # fmt: skip
         run.metrics.update(payload)
-        rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "score").iter_rows())
+        rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "p_wrong").iter_rows())
         then = (
             following("fix", output, *(("--data", data) if data == "-" else ()), "-o", "fixed.csv")
             if output is not None
@@ -171,10 +188,22 @@ def command(
             needed_line(needed, output if top is None and audit is None else None),
             *_lines(found.summary),
             "",
-            *table(["id", "text", "given", "suggested", "score"], rows),
+            *table(["id", "text", "given", "suggested", "p(wrong)"], rows),
             "",
         ]
         result(as_json, {**payload, "output": output}, [*lines, then])
+
+
+def _specifications(run: Run, spec: Path | None) -> tuple[Specification, ...]:
+    """Return the specifications in a file, its files recorded as inputs."""
+    if spec is None:
+        return ()
+    from curatekit.specs import read_specifications, specification_files
+
+    found = read_specifications(spec)
+    for path in specification_files(spec):
+        run.input(path)
+    return found
 
 
 def _neighbours(rows: int) -> int:
@@ -198,8 +227,9 @@ def _payload(summary: Summary, asked: Neighbours | None) -> dict[str, Any]:
 
 
 def _count_lines(summary: Summary) -> list[str]:
+    rule = "by the specifications and all labels" if summary.guided else "by confident learning"
     return [
-        f"{summary.n_issues:,} of {summary.n:,} labels ({summary.issue_share:.1%}) are probably wrong, by confident learning"
+        f"{summary.n_issues:,} of {summary.n:,} labels ({summary.issue_share:.1%}) are probably wrong, {rule}"
         f" (score: {summary.score}; family: {summary.family}).",
         f"Other counts: {summary.n_argmax:,} rows where another label is more probable; {summary.n_cleanlab:,} by cleanlab's"
         " rule on the family's probabilities alone.",
@@ -223,5 +253,8 @@ def _joint(summary: Summary) -> list[str]:
             f"The confident joint and the noise matrix of {len(summary.classes)} classes are in the manifest and in --json."
         ]
     rows = [[name, *counts] for name, counts in zip(summary.classes, summary.confident_joint, strict=True)]
-    title = "Confident joint of all rows, an estimate by cleanlab's rule (not the list above): given label down, real label across"
+    by = (
+        "an estimate by the specifications" if summary.guided else "an estimate by cleanlab's rule (not the list above)"
+    )
+    title = f"{'Joint' if summary.guided else 'Confident joint'} of all rows, {by}: given label down, real label across"
     return ["", title, *table(["given \\ real", *(shown(name, 20) for name in summary.classes)], rows)]

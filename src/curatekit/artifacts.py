@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from curatekit.embed import Features
     from curatekit.encoders import Encoder
     from curatekit.index import Neighbours
-    from curatekit.predict.crossfit import FoldModel, Keep, Predictions
+    from curatekit.predict.crossfit import Anchors, FoldModel, Keep, Predictions
     from curatekit.predict.family import Family, Inputs, Material
+    from curatekit.predict.guidance import Guidance
     from curatekit.predict.models import Models
+    from curatekit.specs import Cases, Specification
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,15 @@ class Artifacts:
     """The artifacts of one dataset; axis 0 of each array is the dataset's rows."""
 
     def __init__(
-        self, dataset: Dataset, settings: Settings | None = None, predictions: Predictions | None = None
+        self,
+        dataset: Dataset,
+        settings: Settings | None = None,
+        predictions: Predictions | None = None,
+        specifications: Sequence[Specification] = (),
     ) -> None:
         self.dataset = dataset
         self.settings = settings or Settings()
+        self.specifications = tuple(specifications)
         self._fitted: list[FoldModel] = []  # of all rows, by a family that is slow to fit
         if predictions is not None:
             self.predictions = predictions
@@ -94,12 +101,7 @@ class Artifacts:
     @cached_property
     def inputs_key(self) -> str:
         """The hash of the texts in order."""
-        digest = hashlib.sha256(b"%d" % len(self.dataset.inputs))
-        for column in self.dataset.inputs:
-            for text in column:
-                encoded = text.encode()
-                digest.update(len(encoded).to_bytes(8, "little") + encoded)
-        return digest.hexdigest()
+        return _key_of(self.dataset.inputs)
 
     @property
     def embeddings_key(self) -> str:
@@ -209,15 +211,88 @@ class Artifacts:
         from curatekit.predict.crossfit import cross_fit
 
         settings = self.settings
+        anchors = self.anchors
         key = {**self.fit_key, "folds": settings.folds}
+        if anchors is not None:
+            key |= {"anchors": _key_of(anchors.inputs), "anchor_labels": anchors.labels.tolist()}
 
         def compute(keep: Keep) -> Predictions:
             return cross_fit(
                 self.family, self.material, self.labels, self.n_classes, n_folds=settings.folds, seed=settings.seed,
-                groups=self.groups, null=settings.null, keep=keep,
+                groups=self.groups, null=settings.null, keep=keep, anchors=anchors,
             )  # fmt: skip
 
         return self._kept(key, compute)
+
+    @cached_property
+    def early(self) -> Predictions:
+        """In-sample predictions, and the training dynamics, by one model of all rows, stopped before it memorises them.
+
+        Raises InputError for a family that is not fine-tuned.
+        """
+        from curatekit.predict.family import load_family
+        from curatekit.predict.tuning import EARLY_EPOCHS
+
+        if not self.family.slow:
+            raise InputError(
+                f"early_loss and aum watch a model while it is fine-tuned, and --family {self.family.name} is not. Give --family finetune."
+            )
+        tuning = replace(self.settings.tuning, epochs=self.settings.tuning.epochs or EARLY_EPOCHS)
+        one = self.with_family(load_family(self.settings.family, tuning))
+        return one.predict(one, in_sample=True)
+
+    @cached_property
+    def examples(self) -> Cases | None:
+        """The specifications' examples, their labels coded; None without specifications."""
+        from curatekit.specs import example_cases
+
+        return example_cases(self.specifications, self.classes) if self.specifications else None
+
+    @cached_property
+    def guidance(self) -> Guidance | None:
+        """What the specifications say of the rows; None without them, and where they are too far from the data to help."""
+        from curatekit.predict.folding import folds
+        from curatekit.predict.guidance import LEAST_COVERED, guidance
+        from curatekit.reporting import note
+
+        if self.examples is None or self.covered is None:
+            return None
+        share = self.covered.mean()
+        if share < LEAST_COVERED:
+            note(
+                f"Only {share:.1%} of the rows are as near to an example of a specification as the examples are to each other: "
+                "the specifications are too far from this data to judge its labels, and it is done without them."
+            )
+            return None
+        note(f"The specifications' examples cover {share:.0%} of the rows: they are heard, and trained on as anchors.")
+        fold = folds(self.labels, self.texts, self.settings.folds, self.seed, self.groups)
+        names = tuple(specification.id for specification in self.specifications)
+        return guidance(
+            self.material, self.material.of((self.examples.texts,)), self.examples.labels, self.examples.specifications,
+            names, self.covered, fold, self.seed,
+        )  # fmt: skip
+
+    @cached_property
+    def covered(self) -> Bools | None:
+        """(n,) whether an example of a specification is near enough to say anything of the row; None without specifications."""
+        from curatekit.predict.guidance import covered_rows
+
+        if self.examples is None:
+            return None
+        if len(self.dataset.inputs) != 1:
+            raise InputError(
+                f"{self.dataset.name} is read as pairs, and specifications hold single texts. Name one column with --text."
+            )
+        return covered_rows(self.embeddings, self.material.of((self.examples.texts,)).embeddings)
+
+    @property
+    def anchors(self) -> Anchors | None:
+        """The specifications' examples, to be trained on beside the rows; None where there is no guidance."""
+        from curatekit.predict.crossfit import Anchors
+
+        if self.examples is None or self.guidance is None:
+            return None
+        return Anchors((self.examples.texts,), self.examples.labels)
 
     def predict(self, evaluated: Artifacts, *, in_sample: bool = False) -> Predictions:
         """Return the predictions of the rows of `evaluated` by one model of all rows of this dataset (Algorithm 1).
@@ -243,7 +318,8 @@ class Artifacts:
         With `evaluated`, whose predictions `predict` returned, the model that predicted those.
         """
         from curatekit.embed import embed
-        from curatekit.predict.models import IN_NO_FOLD, Models
+        from curatekit.predict.crossfit import IN_NO_FOLD
+        from curatekit.predict.models import Models
 
         asked = evaluated or self
         key = {**self.fit_key, "folds": self.settings.folds}
@@ -274,11 +350,12 @@ class Artifacts:
 
     def with_predictions(self, predictions: Predictions) -> Artifacts:
         """Return the artifacts of the same dataset with predictions that were made elsewhere."""
-        return self._shared(Artifacts(self.dataset, self.settings, predictions))
+        return self._shared(Artifacts(self.dataset, self.settings, predictions, self.specifications))
 
     def at_seed(self, seed: int) -> Artifacts:
         """Return the artifacts of the same dataset at another seed."""
-        return self if seed == self.seed else self._shared(Artifacts(self.dataset, replace(self.settings, seed=seed)))
+        other = Artifacts(self.dataset, replace(self.settings, seed=seed), specifications=self.specifications)
+        return self if seed == self.seed else self._shared(other)
 
     def with_family(self, family: Family) -> Artifacts:
         """Return the artifacts of the same rows and folds predicted by another family, with the prior as its null."""
@@ -348,6 +425,16 @@ class Artifacts:
 
 
 _AROUND = 8  # tokens that an encoder may put before and behind a text, at the most
+
+
+def _key_of(inputs: Inputs) -> str:
+    """Return the hash of the texts in order."""
+    digest = hashlib.sha256(b"%d" % len(inputs))
+    for column in inputs:
+        for text in column:
+            encoded = text.encode()
+            digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.hexdigest()
 
 
 def _all_characters(inputs: Inputs) -> tuple[Ints, ...]:

@@ -55,7 +55,7 @@ TABLES: dict[str, dict[str, Entry]] = {
         "regex": Entry("curatekit.information.transforms.regex:regex", "matches of a pattern, as regex:PATTERN"),
     },
     "scores": {
-        "combined": Entry("curatekit.scores.combined:combined", "probe and neighbours together; the default"),
+        "combined": Entry("curatekit.scores.combined:combined", "all that is known together; the default"),
         "self_confidence": Entry("curatekit.scores.self_confidence:self_confidence", "p(given label | x)"),
         "normalized_margin": Entry(
             "curatekit.scores.normalized_margin:normalized_margin", "p(given label) against the best other label"
@@ -70,6 +70,29 @@ TABLES: dict[str, dict[str, Entry]] = {
             "what each label is worth to its neighbours: their Shapley value",
         ),
         "pvi": Entry("curatekit.scores.pvi:pvi", "pointwise V-usable information, in bits"),
+        "early_loss": Entry(
+            "curatekit.scores.early_loss:early_loss",
+            "p(given label | x) by one model fine-tuned on all rows and stopped early",
+        ),
+        "aum": Entry("curatekit.scores.aum:aum", "area under the margin while one model is fine-tuned on all rows"),
+        "systematic": Entry(
+            "curatekit.scores.systematic:systematic",
+            "errors that come in slices, by the specifications; the default with --spec",
+        ),
+        "specification_contrast": Entry(
+            "curatekit.scores.specification_contrast:specification_contrast",
+            "what a probe of the specifications' examples alone says of the label",
+        ),
+        "specification_borda": Entry(
+            "curatekit.scores.specification_ranks:specification_borda",
+            "ranks for the specifications' examples of each label, averaged",
+        ),
+        "specification_rrf": Entry(
+            "curatekit.scores.specification_ranks:specification_rrf", "the same ranks, fused reciprocally"
+        ),
+        "specification_rra": Entry(
+            "curatekit.scores.specification_ranks:specification_rra", "the same, by robust rank aggregation"
+        ),
     },
     "select": {
         "random": Entry("curatekit.select.random:random", "k rows at random: the plain baseline"),

@@ -68,7 +68,7 @@ def audited(found: LabelErrors, reviews: Reviews, *, precision: float | None = N
 
     Rows are marked is_issue by a cut: the largest of at least this expected `precision`, by default the one of the
     largest expected F1; reviewed rows by their verdict. A right label that was named becomes the suggested one, with
-    probability 1. New columns, where the sample gives estimates: p_wrong, each row's probability to be wrong, and
+    probability 1. Where the sample gives estimates, p_wrong is each row's probability to be wrong by them, and there are new columns
     precision and recall, those of a cut behind the row. Where it gives none, the marks of other rows stay.
     Raises InputError for a precision where no cut can be judged.
     """

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from curatekit.arrays import Floats
+from curatekit.scores.wrong_probs import wrong_probs
 
-FLOOR = 1e-6
 GUARD = 0.2
 _Z = NormalDist().inv_cdf(0.975)
 
@@ -29,20 +29,7 @@ def rates_expected(issues: pl.DataFrame) -> Floats:
     doubt = np.concatenate([np.sort(doubt)[::-1], np.full(len(issues) - len(doubt), doubt.min())])
     n_confident = int(issues["is_issue"].sum())
     n_argmax = int((issues["given_label"] != issues["suggested_label"]).sum())
-    return scaled_rates(doubt, sqrt(max(n_confident, 1) * max(n_argmax, 1)))
-
-
-def scaled_rates(doubt: Floats, count: float) -> Floats:
-    """Return p_i = σ(logit(doubt_i) − c) (n,) with the c that makes them sum to `count`; doubt (n,) in [0, 1]."""
-    bounded = np.clip(doubt, FLOOR, 1 - FLOOR)
-    log_odds = np.log(bounded / (1 - bounded))
-    count = min(max(count, len(doubt) * FLOOR), len(doubt) * (1 - FLOOR))
-    low, high = -40.0, 40.0
-    for _ in range(60):
-        shift = (low + high) / 2
-        low, high = (shift, high) if (1 / (1 + np.exp(shift - log_odds))).sum() > count else (low, shift)
-    rates: Floats = np.clip(1 / (1 + np.exp(high - log_odds)), FLOOR, 1 - FLOOR)
-    return rates
+    return wrong_probs(doubt, sqrt(max(n_confident, 1) * max(n_argmax, 1)))
 
 
 def spread(rates: Floats) -> Floats:

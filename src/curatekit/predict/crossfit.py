@@ -15,7 +15,7 @@ import numpy as np
 
 from curatekit.arrays import Bools, Floats, Ints, Strings
 from curatekit.errors import InputError
-from curatekit.predict.family import Family, Fitted, Material
+from curatekit.predict.family import Family, Fitted, Inputs, Material
 from curatekit.predict.folding import bound_together, folds, stratified_folds
 from curatekit.predict.null import null_fitted, null_prior
 from curatekit.predict.parallel import each_on_a_core
@@ -29,8 +29,19 @@ Arrays = dict[str, Any]
 Keep = Callable[[int, Callable[[], Arrays]], Arrays]
 """Returns the arrays of the k-th model, from where they are kept or by computing and keeping them."""
 
+IN_NO_FOLD = -1
+"""The fold of rows that every model has been trained on: anchors, and the training rows where other rows are predicted."""
+
 _DYNAMICS = "dynamics."
 _ARRAYS = ("pred_probs", "null_probs", "folds", "unscorable", "temperature")
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """Rows whose labels are guaranteed: trained on in every fold, predicted in none."""
+
+    inputs: Inputs
+    labels: Ints  # (m,)
 
 
 @dataclass(frozen=True)
@@ -73,21 +84,29 @@ def cross_fit(
     groups: Strings | Sequence[str] | None = None,
     null: str = "prior",
     keep: Keep | None = None,
+    anchors: Anchors | None = None,
 ) -> Predictions:
     """Return the predictions of a family by stratified k-fold cross-fitting: every row out of sample.
 
     labels (n,) in 0 … n_classes - 1, groups (n,) or None. Equal texts and equal groups share a fold. A class that a
     training fold lacks keeps the null's probability there, and rows of that class are flagged unscorable; their PVI is 0.
     null: "prior", the smoothed prior of the training rows, or "fit", a model of the family fitted on empty inputs.
-    keep: where models of a slow family are kept one by one, so that an interrupted run goes on. Raises InputError when
-    the labels are of one class, or one row's label is missing.
+    keep: where models of a slow family are kept one by one, so that an interrupted run goes on. anchors: rows whose labels
+    are guaranteed, trained on in every fold. Raises InputError when the labels are of one class, or one row's label is missing.
     """
     labels = _checked(labels, n_classes)
     fold = folds(labels, material.texts, n_folds, seed, groups)
     units = bound_together(material.texts, groups)
     _say_small_classes(labels, units, fold)
-    (x,) = family.prepare(material)
     used = range(int(fold.max()) + 1)
+    rows = len(labels)  # those that are predicted; the anchors stand behind them
+    if anchors is not None:
+        _checked(anchors.labels, n_classes, distinct=1)
+        material = material.of(tuple((*own, *more) for own, more in zip(material.inputs, anchors.inputs, strict=True)))
+        labels = np.concatenate([labels, anchors.labels])
+        fold = np.concatenate([fold, np.full(len(anchors.labels), IN_NO_FOLD)])
+        units = np.concatenate([units, units.max() + 1 + bound_together(material.texts[rows:])])
+    (x,) = family.prepare(material)
 
     def train_rows(k: int) -> Ints:
         return np.flatnonzero(fold != k)
@@ -105,8 +124,8 @@ def cross_fit(
         for name, values in _dynamics_in(model).items():
             np.add.at(totals.setdefault(name, np.zeros(len(labels))), train_rows(k), values)
     trained = np.maximum(len(used) - 1, 1)
-    dynamics = {name: total / trained for name, total in totals.items()}
-    return put_together(family, labels, models, tests, fold, fold, dynamics)
+    dynamics = {name: total[:rows] / trained for name, total in totals.items()}
+    return put_together(family, labels[:rows], models, tests, fold[:rows], fold[:rows], dynamics)
 
 
 def fit_eval(
@@ -323,12 +342,12 @@ def _dynamics_in(arrays: Arrays) -> dict[str, Floats]:
     return {name.removeprefix(_DYNAMICS): array for name, array in arrays.items() if name.startswith(_DYNAMICS)}
 
 
-def _checked(labels: Ints, n_classes: int) -> Ints:
+def _checked(labels: Ints, n_classes: int, distinct: int = 2) -> Ints:
     labels = np.asarray(labels)
     if ((labels < 0) | (labels >= n_classes)).any():
         row = int(((labels < 0) | (labels >= n_classes)).argmax())
         raise InputError(f"Row {row} has no label among the {n_classes} classes. Drop it, or give it a label.")
-    if len(np.unique(labels)) < 2:
+    if len(np.unique(labels)) < distinct:
         raise InputError(
             "All rows have the same label, so there is nothing to predict. Give data with two labels or more."
         )

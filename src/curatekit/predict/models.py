@@ -17,9 +17,6 @@ from curatekit.predict.family import Family, Inputs, Material
 if TYPE_CHECKING:
     from curatekit.embed import Features
 
-IN_NO_FOLD = -1
-"""The fold of training rows where other rows are predicted: every model, and there is one, has seen all of them."""
-
 _AT_ONCE = 1 << 20  # probabilities that are held at once
 
 

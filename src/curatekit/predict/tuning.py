@@ -25,6 +25,9 @@ from curatekit.reporting import step
 EPOCHS = 3
 """Passes over the rows where neither the user nor the family says how many."""
 
+EARLY_EPOCHS = 2
+"""Passes over the rows before a model begins to memorise wrong labels."""
+
 _LONGEST_GRADIENT = 1.0
 _BUDGET = 4_096  # padded tokens in a batch of prediction
 

@@ -94,7 +94,7 @@ def calibrated_joint(joint: Ints, labels: Ints) -> Ints:
     return _calibrated(joint, np.bincount(labels, minlength=len(joint)))
 
 
-def noise_matrix(joint: Ints) -> Floats:
+def noise_matrix(joint: Ints | Floats) -> Floats:
     """Return P(given = i | true = j) (K, K) from a confident joint: its columns, each divided by its sum."""
     matrix: Floats = joint / np.clip(joint.sum(axis=0), 1e-100, None)
     return matrix

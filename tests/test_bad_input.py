@@ -26,12 +26,12 @@ SPEC = """specifications:
 """
 
 
-def refused(folder: Path, *arguments: str) -> str:
+def refused(folder: Path, *arguments: str, code: int = 2) -> str:
     """Run a command that must refuse, and return its sentence."""
     before = sorted(folder.rglob("*"))
     result: Result = CliRunner().invoke(main, arguments)
     assert isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == code, result.output
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert sorted(folder.rglob("*")) == before, "something was left behind"
@@ -131,6 +131,64 @@ def test_an_encoder_that_cannot_be_found_offline(folder: Path) -> None:
     sentence = refused(folder, "pvi", "good.csv", "--encoder", "nobody/nothing")
     assert "nobody/nothing" in sentence
     assert "pip install" in sentence
+
+
+def probabilities(path: str, row_7: str, header: str = "id,fold,bad,good") -> str:
+    rows = [f"{row},{row % 5},{row_7 if row == 7 else '0.5,0.5'}" for row in range(40)]
+    Path(path).write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row_7", "header", "says"),
+    [
+        ("0.9,0.3", "id,fold,bad,good", "id '7' are no distribution (sum 1.2)"),
+        ("nan,0.5", "id,fold,bad,good", "id '7' are no distribution"),
+        ("inf,0.5", "id,fold,bad,good", "id '7' are no distribution"),
+        ("-0.2,1.2", "id,fold,bad,good", "id '7' are no distribution"),
+        (",0.5", "id,fold,bad,good", "something other than numbers"),
+        ("0.5,0.5", "id,fold,bad,fine", "no column 'p_good' nor 'good'"),
+    ],
+)
+def test_probabilities_that_are_none(row_7: str, header: str, says: str, folder: Path) -> None:
+    path = probabilities("probs.csv", row_7, header)
+    assert says in refused(folder, "find-errors", "good.csv", "--label", "label", "--pred-probs", path, "-o", "out.csv")
+
+
+def test_reviews_that_fit_no_row_or_contradict_each_other(folder: Path) -> None:
+    probs = probabilities("probs.csv", "0.5,0.5")
+    find = ("find-errors", "good.csv", "--label", "label", "--pred-probs", probs, "--score", "self_confidence")
+    assert CliRunner().invoke(main, [*find, "-o", "issues.csv"]).exit_code == 0
+    for content, says in (("0,keep\n99,bad", "'99', no row"), ("0,keep\n0,good", "contradict each other on row '0'")):
+        Path("review.csv").write_text(f"id,verdict\n{content}\n")
+        for command in (find, ("fix", "issues.csv", "--policy", "reviewed")):
+            assert says in refused(folder, *command, "--reviews", "review.csv", "-o", "out.csv")
+
+
+def test_a_patch_undoes_only_the_file_that_it_belongs_to(folder: Path) -> None:
+    find = ("find-errors", "good.csv", "--label", "label", "--pred-probs", probabilities("probs.csv", "0.9,0.1"))
+    for command in (
+        (*find, "--score", "self_confidence", "-o", "issues.csv"),
+        ("fix", "issues.csv", "-o", "fixed.csv"),
+    ):
+        assert CliRunner().invoke(main, command).exit_code == 0
+    Path("fixed.csv").write_text(GOOD)
+    sentence = refused(folder, "fix", "--undo", "fixed.csv.patch.jsonl", "-o", "restored.csv", code=5)
+    assert "fixed.csv" in sentence
+    assert "the patch does not fit it" in sentence
+
+
+def test_votes_of_one_annotator(folder: Path) -> None:
+    sentence = refused(folder, "annotators", "good.csv", "--label-columns", "label", "-o", "out.csv")
+    assert "one annotator" in sentence
+
+
+@pytest.mark.parametrize("command", ["pvi", "find-errors", "predict"])
+def test_more_classes_than_fit_into_memory(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curatekit.dataset._memory", lambda: 40 * 2 * 8)
+    sentence = refused(folder, command, "good.csv", "--label", "label", "-o", "out.csv", code=12)
+    assert "2 classes on 40 rows" in sentence
+    assert "GB" in sentence
 
 
 def test_bad_rows_can_be_set_aside(folder: Path, encoder: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curatekit.dataset import SET_ASIDE, Columns, Dataset, content_ids, encode, from_lists
-from curatekit.errors import InputError
+from curatekit.errors import InputError, NoSpace
 
 
 @pytest.fixture
@@ -91,6 +91,16 @@ def test_require_classes(dataset: Dataset) -> None:
         dataset.take([0, 3]).require_classes()
     with pytest.raises(InputError, match="no label at all"):
         from_lists(["a"]).require_classes()
+
+
+def test_more_classes_than_memory_holds_are_refused_with_what_they_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = from_lists([f"text {i}" for i in range(200)], [f"c{i // 2}" for i in range(200)])
+    needed = 200 * 100 * 8 * 4
+    monkeypatch.setattr("curatekit.dataset._memory", lambda: needed)
+    assert many.require_classes() is many
+    monkeypatch.setattr("curatekit.dataset._memory", lambda: needed - 1)
+    with pytest.raises(NoSpace, match=r"100 classes on 200 rows .*--limit"):
+        many.require_classes()
 
 
 def test_require_rows_per_class(dataset: Dataset) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +14,11 @@ import numpy as np
 import polars as pl
 
 from curatekit.arrays import Ints, Strings
-from curatekit.errors import InputError
+from curatekit.errors import InputError, NoSpace
 
 SET_ASIDE = {"row": pl.Int64, "id": pl.String, "reason": pl.String}
+PROBABILITIES = 4
+"""Arrays of rows times classes in float64 that are held at once: the family's, the null's, the neighbours', their mix."""
 
 
 class Coded(NamedTuple):
@@ -112,13 +115,23 @@ class Dataset:
         return replace(self, labels=codes[self.labels], classes=classes)
 
     def require_classes(self, minimum: int = 2) -> Dataset:
-        """Return this dataset if its rows carry at least `minimum` different labels, else raise InputError."""
+        """Return this dataset if its rows carry at least `minimum` different labels, else raise InputError.
+
+        Raises NoSpace where the probabilities of all classes would not fit into the machine's memory.
+        """
         present = np.unique(self.labels[self.labels >= 0])
         if len(present) < minimum:
             found = _quoted([self.classes[label] for label in present]) if len(present) else "no label at all"
             raise InputError(
                 f"{self.name} has too few classes: {found}{self._in_column()}, and {minimum} or more are needed. "
                 "Name the column that holds the labels with --label, or give rows of the other classes."
+            )
+        size, there = len(self) * len(self.classes) * 8 * PROBABILITIES, _memory()
+        if size > there:
+            raise NoSpace(
+                f"{self.name} has {len(self.classes):,} classes on {len(self):,} rows{self._in_column()}: their probabilities would "
+                f"take {size / (1 << 30):,.0f} GB, and this machine has {there / (1 << 30):,.0f}.{self.doubt()} Name another column "
+                "with --label, merge classes or leave out the rare ones, or use --limit."
             )
         return self
 
@@ -152,6 +165,14 @@ class Dataset:
 
     def _in_column(self) -> str:
         return f" in column {self.columns.label!r}" if self.columns.label else ""
+
+
+def _memory() -> int:
+    """Return how many bytes of memory the machine has; more than there can be where it does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return 1 << 62
 
 
 def from_lists(

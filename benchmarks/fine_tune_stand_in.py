@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.record import record
 from curatekit.artifacts import Artifacts, Settings
+from curatekit.files import write_text
 from curatekit.predict.tuning import Tuning
 from curatekit.readers import read_dataset
 from curatekit.scores.pvi import pvi
@@ -38,6 +39,9 @@ RUNS = {"fine-tuned": ("finetune", 0), "fine-tuned, another seed": ("finetune", 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run fine_tune_stand_in", description=__doc__)
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the fine-tuned runs here, and take those that are"
+    )
     parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)  # one run, in its own process
     arguments = parser.parse_args(argv)
     if arguments.only:
@@ -45,14 +49,8 @@ def main(argv: Sequence[str]) -> None:
         return
     results = []
     for data in arguments.sets:
-        runs = {}
-        for name in RUNS:
-            command = [sys.executable, "-m", "benchmarks.run", "fine_tune_stand_in", "--only", data, name]
-            ran = subprocess.run(
-                command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-            runs[name] = json.loads(ran.stdout.splitlines()[-1])
+        found = {name: kept(data, name, arguments.keep) for name in RUNS}
+        runs = {name: run for name, (run, _) in found.items()}
         tuned, again, stand_in = (np.array(runs[name].pop("pvi")) for name in RUNS)
         results.append(
             {
@@ -60,6 +58,7 @@ def main(argv: Sequence[str]) -> None:
                 "rows": SETS[data][1:3],
                 "learning_rate_of_the_fine_tune": SETS[data][3] or "the default",
                 "runs": runs,
+                "runs_of_an_earlier_time": [name for name, (_, earlier) in found.items() if earlier],
                 "pearson_of_two_seeds": round(float(np.corrcoef(tuned, again)[0, 1]), 3),
                 "pearson_of_the_stand_in": [round(float(np.corrcoef(stand_in, of)[0, 1]), 3) for of in (tuned, again)],
                 "cpu_ratio": round(
@@ -70,9 +69,33 @@ def main(argv: Sequence[str]) -> None:
         print(json.dumps(results[-1]), flush=True)
     print(
         record(
-            "fine_tune_stand_in", argv, results, wanted="Pearson as between two seeds, at a CPU ratio of 0.2 at most"
+            "fine_tune_stand_in",
+            ["--sets", *arguments.sets],
+            results,
+            wanted="Pearson as between two seeds, at a CPU ratio of 0.2 at most",
         )
     )
+
+
+def kept(data: str, run: str, folder: Path | None) -> tuple[dict[str, Any], bool]:
+    """Return `measured` of a process of its own, or of an earlier one that is kept in `folder`, and whether it was kept.
+
+    The stand-in is always run anew: its recipe is what changes between two measurements.
+    """
+    family, seed = RUNS[run]
+    file = folder / f"{data}-{family}-{seed}.json" if folder and family == "finetune" else None
+    if file and file.exists():
+        return json.loads(file.read_text(encoding="utf-8")), True
+    command = [sys.executable, "-m", "benchmarks.run", "fine_tune_stand_in", "--only", data, run]
+    ran = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    said = ran.stdout.splitlines()[-1]
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, said)
+    return json.loads(said), False
 
 
 def measured(data: str, run: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from curatekit import __version__
 from curatekit_cli import (
     annotators,
     audit_sample,
+    compare_labels,
     embed,
     evaluate,
     find_errors,
@@ -41,7 +42,20 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for module in (annotators, audit_sample, embed, evaluate, find_errors, finetune, fix, guided, lineage, predict, select):
+for module in (
+    annotators,
+    audit_sample,
+    compare_labels,
+    embed,
+    evaluate,
+    find_errors,
+    finetune,
+    fix,
+    guided,
+    lineage,
+    predict,
+    select,
+):
     main.add_command(module.command)
 main.add_command(
     CommandWithCommands(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,16 @@ def probabilities(path: str, row_7: str, header: str = "id,fold,bad,good") -> st
 def test_probabilities_that_are_none(row_7: str, header: str, says: str, folder: Path) -> None:
     path = probabilities("probs.csv", row_7, header)
     assert says in refused(folder, "find-errors", "good.csv", "--label", "label", "--pred-probs", path, "-o", "out.csv")
+
+
+def test_a_class_that_is_never_predicted_gives_numbers_all_the_same(folder: Path) -> None:
+    Path("probs.csv").write_text("id,fold,bad,good\n" + "".join(f"{row},{row % 5},1,0\n" for row in range(40)))
+    find = ("find-errors", "good.csv", "--label", "label", "--pred-probs", "probs.csv", "--score", "self_confidence")
+    result = CliRunner().invoke(main, [*find, "--json", "-o", "issues.csv"])
+    assert result.exit_code == 0, result.output
+    payload = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} among the numbers"))
+    assert [sum(row) for row in payload["confident_joint"]] == [20, 20]
+    assert CliRunner().invoke(main, ["audit-sample", "issues.csv", "-n", "8", "-o", "review.csv"]).exit_code == 0
 
 
 def test_reviews_that_fit_no_row_or_contradict_each_other(folder: Path) -> None:

@@ -24,7 +24,7 @@ LAYERS = [
     {"artifacts", "probed"},
     {"scores", "information"},
     {"plot"},
-    {"annotators", "compare_labels", "label_cells", "multilabel", "preferences", "targets", "label_errors"},
+    {"annotators", "compare_labels", "health", "label_cells", "multilabel", "preferences", "targets", "label_errors"},
     {"audit", "fix"},
     {"evaluate"},
     {"train"},

@@ -10,6 +10,7 @@ from curatekit import __version__
 from curatekit_cli import (
     annotators,
     audit_sample,
+    check,
     compare_labels,
     embed,
     evaluate,
@@ -45,6 +46,7 @@ def main() -> None:
 for module in (
     annotators,
     audit_sample,
+    check,
     compare_labels,
     embed,
     evaluate,

@@ -46,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spec(data: Path) -> Path:
     """Examples of both moods, of the same things in other words of opening."""
     listed = [
-        {"id": f"{mood} reviews", "label": mood, "examples": [f"They say the {thing} {said}." for thing in THINGS for said in every]}
+        {"id": f"{mood} reviews", "label": mood, "examples": [f"Honestly, our {thing} {said}!" for thing in THINGS for said in every]}
         for mood, every in SAID.items()
     ]  # fmt: skip
     path = data.with_name("spec.json")
@@ -80,7 +80,7 @@ def test_a_slice_of_wrong_labels_shows_against_the_specifications(encoder: Any, 
     assert blind["covered"] is None
     said = run(data, "--label", "mood", "--id", "id", "--spec", spec)
     assert "by the specifications and all labels" in said.stdout
-    assert "are heard, and trained on as anchors" in said.stderr
+    assert "trained on as anchors" in said.stderr
 
 
 def test_every_detector_by_specifications_ranks_the_rows(encoder: Any, data: Path, spec: Path) -> None:

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from curatekit.artifacts import Artifacts, Settings
 from curatekit.dataset import from_lists
 from curatekit.errors import InputError
+from curatekit.label_errors import find_label_errors
 from curatekit.predict.crossfit import Anchors, cross_fit
-from curatekit.predict.guidance import Guidance, covered_rows, label_probs, specified_probs
+from curatekit.predict.guidance import Guidance, covered_rows, kappa, label_probs, specified_probs
 from curatekit.specs import Specification
 
 
@@ -20,7 +22,7 @@ def said(spec_probs: np.ndarray, spec_labels: list[int], covered: list[bool]) ->
     nothing = np.zeros((n, 1), np.float32)
     return Guidance(
         nothing, nothing, nothing, np.array(spec_labels), tuple(map(str, spec_labels)), np.array(spec_labels),
-        np.array(spec_probs), np.array(covered), np.zeros(n, np.int64),
+        np.array(spec_probs), np.array(covered), True, np.zeros(n, np.int64),
     )  # fmt: skip
 
 
@@ -42,10 +44,19 @@ def test_examples_that_are_far_from_each_other_make_nothing_near() -> None:
 
 def test_the_family_keeps_what_no_specification_speaks_of() -> None:
     # labels 0 and 1 have specifications, two of 0; label 2 has none
-    guidance = said(np.array([[0.5, 0.2, 0.3], [0.5, 0.2, 0.3]]), [0, 0, 1], [True, False])
+    guidance = said(np.tile([0.5, 0.2, 0.3], (2, 1)), [0, 0, 1], [True, False])
     np.testing.assert_allclose(label_probs(guidance, 3), [[0.7, 0.3, 0]] * 2)
-    pred_probs = np.array([[0.1, 0.5, 0.4], [0.1, 0.5, 0.4]])
-    np.testing.assert_allclose(specified_probs(pred_probs, guidance), [[0.42, 0.18, 0.4], [0.1, 0.5, 0.4]])
+    found = specified_probs(np.tile([0.1, 0.5, 0.4], (2, 1)), guidance)
+    np.testing.assert_allclose(found, [[0.42, 0.18, 0.4], [0.1, 0.5, 0.4]])
+
+
+def test_kappa_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    for n_classes in (2, 5):
+        one, other = rng.integers(0, n_classes, (2, 60))
+        other = np.where(rng.random(60) < 0.5, one, other)
+        assert kappa(one, other) == pytest.approx(cohen_kappa_score(one, other))
+    assert kappa(np.zeros(5, int), np.zeros(5, int)) == kappa(np.zeros(0, int), np.zeros(0, int)) == 0
 
 
 MOODS = ("bad", "good")
@@ -68,9 +79,9 @@ def reviews(n: int = 120, seed: int = 0):  # type: ignore[no-untyped-def]
 def specifications() -> tuple[Specification, ...]:
     _, _, _, words, things = reviews()
     return tuple(
-        Specification(MOODS[m], "", MOODS[m], tuple(f"{word} {thing}, number {k}" for thing in things for word in words[m] for k in range(3)))
+        Specification(MOODS[m], "", MOODS[m], tuple(f"{word} {thing}" for thing in things for word in words[m]))
         for m in (0, 1)
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -119,3 +130,17 @@ def test_a_label_of_a_specification_that_the_data_lacks_is_refused(artifacts) ->
     wrong = (replace(specifications()[0], label="goood"),)
     with pytest.raises(InputError, match="good"):
         _ = Artifacts(artifacts.dataset, artifacts.settings, specifications=wrong).guidance
+
+
+def test_special_cases_are_trained_on_and_no_more(artifacts) -> None:  # type: ignore[no-untyped-def]
+    # they predict the other mood for every row: nobody's whole data is wrong
+    denied = tuple(
+        replace(spec, label=other.label) for spec, other in zip(specifications(), specifications()[::-1], strict=True)
+    )
+    assert artifacts.guidance.describes
+    special = Artifacts(artifacts.dataset, artifacts.settings, specifications=denied)
+    assert special.guidance is not None
+    assert not special.guidance.describes
+    assert special.anchors is not None
+    found = special.call(find_label_errors)
+    assert found.summary.guided is False

@@ -30,7 +30,7 @@ def guidance_of(embeddings: np.ndarray, labels: list[int], spec_probs: np.ndarra
     nothing = np.zeros((len(probs), 1), np.float32)
     return Guidance(
         nothing, nothing, embeddings, np.array(labels), tuple("abcd")[: probs.shape[1]], np.array([0, 0, 1])[: probs.shape[1]],
-        probs, np.ones(len(probs), bool), np.zeros(len(probs), np.int64),
+        probs, np.ones(len(probs), bool), True, np.zeros(len(probs), np.int64),
     )  # fmt: skip
 
 

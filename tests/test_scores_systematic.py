@@ -29,7 +29,7 @@ def world(seed: int = 0, n_classes: int = K) -> tuple[np.ndarray, np.ndarray, Gu
     probe = fit_probe(examples.astype(np.float32), example_labels, n_classes, C=10.0)
     guidance = Guidance(
         x.astype(np.float32), examples.astype(np.float32), examples, example_labels, tuple("abc"[:n_classes]),
-        np.arange(n_classes), probe.pred_probs(x.astype(np.float32)), np.ones(N, bool), np.arange(N) % 5,
+        np.arange(n_classes), probe.pred_probs(x.astype(np.float32)), np.ones(N, bool), True, np.arange(N) % 5,
     )  # fmt: skip
     return true, part, guidance, x.astype(np.float32)
 

@@ -232,6 +232,7 @@ class Artifacts:
         """
         from curatekit.predict.family import load_family
         from curatekit.predict.tuning import EARLY_EPOCHS
+        from curatekit.reporting import note
 
         if not self.family.slow:
             raise InputError(
@@ -239,7 +240,11 @@ class Artifacts:
             )
         tuning = replace(self.settings.tuning, epochs=self.settings.tuning.epochs or EARLY_EPOCHS)
         one = self.with_family(load_family(self.settings.family, tuning))
-        return one.predict(one, in_sample=True)
+        note(
+            f"One model of all rows is fine-tuned for {tuning.epochs} epochs and asked about these same rows: it is stopped before it "
+            "memorises wrong labels. Out-of-sample probabilities: --score self_confidence."
+        )
+        return replace(one.predict(one, in_sample=True), family=f"{self.family.name}, in-sample, stopped early")
 
     @cached_property
     def examples(self) -> Cases | None:
@@ -264,13 +269,21 @@ class Artifacts:
                 "the specifications are too far from this data to judge its labels, and it is done without them."
             )
             return None
-        note(f"The specifications' examples cover {share:.0%} of the rows: they are heard, and trained on as anchors.")
         fold = folds(self.labels, self.texts, self.settings.folds, self.seed, self.groups)
         names = tuple(specification.id for specification in self.specifications)
-        return guidance(
-            self.material, self.material.of((self.examples.texts,)), self.examples.labels, self.examples.specifications,
-            names, self.covered, fold, self.seed,
+        found = guidance(
+            self.material, self.labels, self.material.of((self.examples.texts,)), self.examples.labels,
+            self.examples.specifications, names, self.covered, fold, self.seed,
         )  # fmt: skip
+        heard = (
+            "and what contradicts them as a whole is found"
+            if found.describes
+            else "and no more, since by themselves they do not predict the labels given: they are of special cases"
+        )
+        note(
+            f"{share:.0%} of the rows are near to the specifications' examples, which are trained on as anchors, {heard}."
+        )
+        return found
 
     @cached_property
     def covered(self) -> Bools | None:

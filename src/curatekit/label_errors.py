@@ -12,7 +12,7 @@ import polars as pl
 
 from curatekit.arrays import Bools, Floats, Ints, Strings
 from curatekit.errors import InputError
-from curatekit.probabilities import check_pred_probs
+from curatekit.probabilities import FLOOR, check_pred_probs
 from curatekit.scores.combined import confidence, true_probs
 from curatekit.scores.confident_learning import confident_joint, label_issues, noise_matrix
 from curatekit.scores.knn_agreement import knn_probs
@@ -107,9 +107,9 @@ def find_label_errors(
     with the votes of single annotators on Davidson, 0.62, 0.58 and 0.59 (counting 0.89, 0.98 and 1.62 of the errors).
     With guidance, as many as are more probably wrong than right: confident learning sees a third of what comes in slices.
 
-    p_wrong is P(the label is wrong | all that is known): with guidance the posterior; else the odds that the default score
-    gives, times what makes them add up to the expected number of errors (see `wrong_probs`), the geometric mean of confident
-    learning's and argmax's counts. Reviews replace that guess by a measurement.
+    p_wrong is P(the label is wrong | all that is known): the odds that the default score gives, times what makes them add up to
+    the expected number of errors (see `wrong_probs`), the geometric mean of confident learning's and argmax's counts; with
+    guidance at least what the posterior adds up to. Reviews replace that guess by a measurement.
 
     Columns: id, text, given_label, suggested_label, score, p_wrong, is_issue, reasons, self_confidence, knn_agreement,
     suggested_probability. Numbers are rounded to six decimals. Raises InputError for arrays that do not fit.
@@ -118,26 +118,31 @@ def find_label_errors(
     n, n_classes = pred_probs.shape
     names = np.array([str(name) for name in (classes if classes is not None else range(n_classes))], dtype=object)
     _check_length("classes", names, n_classes)
+    unscorable = np.zeros(n, dtype=bool) if unscorable is None else unscorable
+    _check_length("unscorable", unscorable, n)
     probs = true_probs(labels, pred_probs, neighbours, guidance)
     default = confidence(labels, probs, guidance)
     doubt = default if scores is None else np.asarray(scores, dtype=np.float64)
     _check_length("scores", doubt, n)
     if not np.isfinite(doubt).all():
         raise InputError(f"row {int(np.isfinite(doubt).argmin())} has no finite score. Choose another score.")
-    unscorable = np.zeros(n, dtype=bool) if unscorable is None else unscorable
-    _check_length("unscorable", unscorable, n)
+    guidance = guidance if guidance is not None and guidance.describes else None
+    plain = probs if guidance is None else true_probs(labels, pred_probs, neighbours)
+    confident = label_issues(labels, plain) & ~unscorable
+    argmax = (plain.argmax(axis=1) != labels) & ~unscorable
+    likely = sqrt(max(int(confident.sum()), 1) * max(int(argmax.sum()), 1))
+    if guidance is not None:
+        likely = max(likely, float((1 - default[~unscorable]).sum()))
+    wrong = np.zeros(n)
+    wrong[~unscorable] = wrong_probs(1 - default[~unscorable], likely)
+    if guidance is not None:
+        probs = _recalibrated(labels, probs, wrong)
     suggested = np.where(unscorable, labels, probs.argmax(axis=1))
-    order = np.lexsort((doubt, unscorable))
     differs = suggested != labels
-    counted = differs if guidance is not None else label_issues(labels, probs) & ~unscorable
-    n_counted = int(counted.sum())
+    order = np.lexsort((doubt, unscorable))
     is_issue = np.zeros(n, dtype=bool)
-    is_issue[order[:n_counted]] = True
+    is_issue[order[: int((confident if guidance is None else differs).sum())]] = True
     is_issue &= differs
-    wrong = 1 - default if guidance is not None else np.zeros(n)
-    if guidance is None:
-        likely = sqrt(max(n_counted, 1) * max(int(differs.sum()), 1))
-        wrong[~unscorable] = wrong_probs(1 - default[~unscorable], likely)
     agreement = None if neighbours is None else given_probs(labels, knn_probs(labels, neighbours, n_classes))
     issues = pl.DataFrame(
         {
@@ -176,6 +181,16 @@ def find_label_errors(
         confusions=confusions(issues),
     )
     return LabelErrors(issues[order], summary)
+
+
+def _recalibrated(labels: Ints, probs: Floats, wrong: Floats) -> Floats:
+    """Return the probabilities (n, K) of which the given label has 1 − wrong, and the others the rest in their shares."""
+    others = probs.copy()
+    rows = np.arange(len(labels))
+    others[rows, labels] = 0
+    found: Floats = others * (wrong / np.maximum(others.sum(axis=1), FLOOR))[:, None]
+    found[rows, labels] = 1 - wrong
+    return found
 
 
 def _reasons(

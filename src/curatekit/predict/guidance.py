@@ -21,6 +21,9 @@ _DRAWN, _PAIRS = 20, 20_000
 LEAST_COVERED = 0.5
 """Specifications that cover a smaller share of the rows are not heard."""
 
+LEAST_KAPPA = 0.3
+"""Specifications whose examples alone predict the labels given no better than this are trained on, and no more."""
+
 
 @dataclass(frozen=True, eq=False)
 class Guidance:
@@ -34,11 +37,13 @@ class Guidance:
     spec_labels: Ints  # (S,) the label of each specification
     spec_probs: Floats  # (n, S) P(specification | x), from the examples alone
     covered: Bools  # (n,) whether an example is near enough to say anything
+    describes: bool  # whether the specifications describe the data, not special cases that hardly any row is
     folds: Ints  # (n,) by which no model looks at the label of the row that it is asked about
 
 
 def guidance(
     rows: Material,
+    labels: Ints,
     examples: Material,
     example_labels: Ints,
     example_specifications: Ints,
@@ -47,7 +52,11 @@ def guidance(
     folds: Ints,
     seed: int = 0,
 ) -> Guidance:
-    """Return what m examples, of given label and specification (m,) each, say of n rows. No label of a row is read."""
+    """Return what m examples, of given label and specification (m,) each, say of n rows.
+
+    Of the rows' labels (n,) only one number is read: how far the examples alone predict those of the rows covered (Cohen's kappa).
+    Below 0.3 the specifications are special cases: a denied fault is praise, but rows that name a fault are mostly not denials.
+    """
     features = fit_features(rows.layers, rows.texts, seed=seed)
     own, of_examples = (features.transform(each.layers, each.texts) for each in (rows, examples))
     spec_probs: Floats = np.ones((len(rows), 1))
@@ -58,10 +67,23 @@ def guidance(
         probe = fit_probe(of_examples, example_specifications, len(specifications), seed=seed, groups=units)
         spec_probs = probe.pred_probs(own)
     _, first = np.unique(example_specifications, return_index=True)
+    spec_labels = example_labels[first]
+    said = (spec_probs @ np.eye(int(max(labels.max(), spec_labels.max())) + 1)[spec_labels]).argmax(axis=1)
+    describes = bool(kappa(said[covered], labels[covered]) >= LEAST_KAPPA)
     return Guidance(
-        own, of_examples, examples.embeddings, example_labels, specifications, example_labels[first], spec_probs,
-        covered, folds,
+        own, of_examples, examples.embeddings, example_labels, specifications, spec_labels, spec_probs, covered, describes,
+        folds,
     )  # fmt: skip
+
+
+def kappa(said: Ints, labels: Ints) -> float:
+    """Return Cohen's kappa of two labellings (n,): (p_o − p_e) / (1 − p_e), 0 where there is nothing to agree on."""
+    if not len(labels):
+        return 0.0
+    n_classes = int(max(said.max(), labels.max())) + 1
+    shares = (np.bincount(each, minlength=n_classes) / len(labels) for each in (said, labels))
+    by_chance = float(np.multiply(*shares).sum())
+    return (float((said == labels).mean()) - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
 
 
 def covered_rows(embeddings: Floats, example_embeddings: Floats, seed: int = 0) -> Bools:

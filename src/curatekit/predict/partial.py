@@ -1,9 +1,9 @@
 """The family `partial:MODEL`: the lower layers run once, frozen; the upper third and the head are trained for one epoch.
 
 A stand-in for fine-tuning at a fraction of its time. The lower layers' states do not depend on the labels: they are computed once for
-all folds, and training neither runs nor differentiates those layers, nor the embedding matrix. One epoch at a high rate without
-dropout reaches the plateau that three epochs of all layers reach at the usual rate. How near it comes, and what else was
-tried, stands in benchmarks/results/fine_tune_stand_in_variants-2026-11-24.md. It is a family of its own, and is named as such.
+all folds, and training neither runs nor differentiates those layers, nor the embedding matrix. One epoch without dropout
+comes near to what three epochs of all layers reach. How near, and what else was tried, stands in
+benchmarks/results/fine_tune_stand_in_variants-*.md. It is a family of its own, and is named as such.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
 
 _EPOCHS = 1
-_RATE = 4e-4
+_RATE, _RATE_OF_MANY, _MANY = 1e-4, 4e-4, 20
+"""A head that begins at zero must find more than 20 classes in one epoch: with fewer, a high rate only forgets what the base knows."""
+
 _BUDGET = 4_096  # padded tokens in a batch of the lower layers
 _MOST_BYTES = 4 << 30
 
@@ -79,10 +81,10 @@ class PartialFamily:
         from curatekit import hf
         from curatekit.predict.layers import upper_model
 
-        assert self.tuning.learning_rate is not None
+        rate = self.tuning.learning_rate or (_RATE_OF_MANY if n_classes > _MANY else _RATE)
         with hf.quiet(), hf.seeded(seed):
             model = upper_model(self.folder, n_classes).to(hardware.device("torch"))
-            dynamics = tune(model, x, labels, self.tuning, learning_rate=self.tuning.learning_rate, seed=seed)
+            dynamics = tune(model, x, labels, self.tuning, learning_rate=rate, seed=seed)
         return FittedPartial(model, self.tuning.precision, dynamics)
 
 
@@ -98,8 +100,7 @@ def partial(model: str | None, tuning: Tuning) -> PartialFamily:
     check_parts(folder)
     precision, reason = hardware.precision(tuning.precision, hardware.device("torch"))
     note(f"Fine-tuning the upper layers of {name} in {precision}, since {reason}.")
-    own = replace(tuning, epochs=tuning.epochs or _EPOCHS, learning_rate=tuning.learning_rate or _RATE)
-    return PartialFamily(f"partial:{name}", folder, own)
+    return PartialFamily(f"partial:{name}", folder, replace(tuning, epochs=tuning.epochs or _EPOCHS))
 
 
 def lower_states(folder: Path, material: Material, tuning: Tuning) -> Rows:

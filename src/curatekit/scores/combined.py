@@ -25,7 +25,7 @@ def combined(
 
     labels (n,) hold integers below K, pred_probs (n, K) out-of-sample probabilities, neighbours (n, k). Raises
     InputError for a row of pred_probs that is not a distribution. D is explained at `directed_confidence`; with guidance, it is
-    in p already, and the score is p_g (see `systematic_probs`).
+    in p already, and the score is p_g (see `systematic_probs`), if the specifications describe the data.
 
     Average precision with the family `probe` on MiniLM and 50 neighbours, mean over 5 draws of the votes and 2 of the
     flips (benchmarks/label_errors.py, 2026-11-21):
@@ -43,14 +43,15 @@ def combined(
 
 def confidence(labels: Ints, probs: Floats, guidance: Guidance | None) -> Floats:
     """Return `combined` from the probabilities that `true_probs` returned (n,)."""
-    return directed_confidence(labels, probs) if guidance is None else given_probs(labels, probs)
+    heard = guidance is not None and guidance.describes
+    return given_probs(labels, probs) if heard else directed_confidence(labels, probs)
 
 
 def true_probs(
     labels: Ints, pred_probs: Floats, neighbours: Neighbours | None = None, guidance: Guidance | None = None
 ) -> Floats:
     """Return what the default takes for the probability of each class (n, K): of the arguments, all that are there are used."""
-    if guidance is not None:
+    if guidance is not None and guidance.describes:
         check_pred_probs(labels, pred_probs)
         return systematic_probs(labels, pred_probs, guidance)
     return pred_probs if neighbours is None else combined_probs(labels, pred_probs, neighbours)

@@ -45,6 +45,7 @@ def label_errors() -> list[str]:
         "vote": "one annotator's vote",
         "uniform": "10 % flips",
         "nearest class": "10 % flips to the nearest class",
+        "distant supervision": "distant supervision",
     }
     return [
         _row(
@@ -102,6 +103,42 @@ def embedding() -> list[str]:
     ]
 
 
+def pvi() -> list[str]:
+    lines = []
+    measured = newest("pvi_cola")
+    if measured is not None:
+        of = measured["results"]["cost"]
+        lines.append(
+            _row(
+                "PVI on CoLA by Algorithm 1, MiniLM fine-tuned, against the paper's two fine-tunes",
+                f"{of['cpu_ratio']:.2f} of the CPU time, Pearson {of['pearson_per_row']:.4f} by row",
+                measured,
+            )
+        )
+    measured = newest("fine_tune_stand_in")
+    for row in measured["results"] if measured else []:
+        of_stand_in = sum(row["pearson_of_the_stand_in"]) / len(row["pearson_of_the_stand_in"])
+        figures = (
+            f"Pearson {of_stand_in:.2f} by row at {row['cpu_ratio']:.2f} of the CPU time; two seeds of the fine-tune "
+            f"{row['pearson_of_two_seeds']:.2f}"
+        )
+        lines.append(_row(f"`partial` as a stand-in for fine-tuning, PVI on {row['data']}", figures, measured))
+    return lines
+
+
+def systematic() -> list[str]:
+    measured = newest("systematic_errors")
+    lines = []
+    for row in measured["results"] if measured else []:
+        given = f"labels wrong: {row['flipped']}"
+        figures = (
+            f"find-errors with specifications {row['combined'][0]:.2f}, without {row['combined without specifications'][0]:.2f}; "
+            f"cleanlab's score {row['cleanlab Datalab'][0]:.2f}"
+        )
+        lines.append(_row(f"average precision of label errors: {row['data']}, {given}", figures, measured))
+    return lines
+
+
 def _row(what: str, figures: str, measured: dict[str, Any] | None) -> str:
     assert measured is not None
     return f"| {what} | {figures} | [{measured['date']}](benchmarks/results/{measured['file']}) |"
@@ -110,7 +147,7 @@ def _row(what: str, figures: str, measured: dict[str, Any] | None) -> str:
 def table() -> str:
     """Return the table of results as Markdown."""
     probe, transformer = guided("guided_hate", "probe"), guided("guided_hate_finetuned", "MiniLM fine-tuned")
-    rows = [*probe, *transformer, *label_errors(), *imdb(), *cost(), *embedding()]
+    rows = [*probe, *transformer, *pvi(), *label_errors(), *systematic(), *imdb(), *cost(), *embedding()]
     return "\n".join(["| measured on real data, two cores | figures | dated |", "|---|---|---|", *rows, "", *CAUTION])
 
 

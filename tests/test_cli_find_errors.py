@@ -171,3 +171,20 @@ def test_bad_input_is_one_sentence_and_writes_nothing(data: Path, tmp_path: Path
         assert any(part in ran.stderr for part in says.split("|")), ran.stderr
         assert "Traceback" not in ran.stderr
     assert sorted(tmp_path.iterdir()) == [one, single]
+
+
+def test_rows_with_one_text_and_two_labels_are_told(encoder: Any, data: Path, pred_probs: Path) -> None:
+    rows = pl.read_csv(data)
+    twice = rows.with_columns(
+        text=pl.when(pl.col("id") == "r5").then(pl.lit(rows["text"][0])).otherwise(pl.col("text"))
+    )
+    path = data.with_name("twice.csv")
+    twice.write_csv(path)
+    assert rows["mood"][0] != rows["mood"][5]
+    arguments = (path, "--label", "mood", "--pred-probs", pred_probs)
+    assert json.loads(run(*arguments, "--json").stdout)["conflicting_rows"] == 2
+    said = run(*arguments).stdout
+    assert "2 rows stand elsewhere with another label, in the very same words: curate check" in said
+    assert (
+        json.loads(run(data, "--label", "mood", "--pred-probs", pred_probs, "--json").stdout)["conflicting_rows"] == 0
+    )

@@ -113,6 +113,7 @@ def command(
 
         from curatekit.artifacts import Artifacts
         from curatekit.errors import InputError
+        from curatekit.health.duplicates import rows_in_conflict
         from curatekit.label_errors import find_label_errors
         from curatekit.writers import write_table
 
@@ -174,9 +175,10 @@ def command(
         if output is not None:
             write_table(issues, output)
             run.output(output)
+        conflicting = rows_in_conflict(dataset.texts, dataset.labels)
         covered = None if artifacts.covered is None else float(artifacts.covered.mean())
         payload = {
-            **_payload(found.summary, asked), "covered": covered, "reviews_needed": needed, "audit": audit_payload(audit),
+            **_payload(found.summary, asked), "covered": covered, "conflicting_rows": conflicting, "reviews_needed": needed, "audit": audit_payload(audit),
         }  # fmt: skip
         run.metrics.update(payload)
         rows = list(issues.head(FIRST).select("id", "text", "given_label", "suggested_label", "p_wrong").iter_rows())
@@ -190,6 +192,7 @@ def command(
             *(_count_lines(counted) if audit is None or audit.count is None else []),
             needed_line(needed, output if top is None and audit is None else None),
             *_lines(found.summary),
+            *_conflict_lines(conflicting, data),
             "",
             *table(["id", "text", "given", "suggested", "p(wrong)"], rows),
             "",
@@ -237,6 +240,14 @@ def _count_lines(summary: Summary) -> list[str]:
         f"Other counts: {summary.n_argmax:,} rows where another label is more probable; {summary.n_cleanlab:,} by cleanlab's"
         " rule on the family's probabilities alone.",
         summary.caution,
+    ]
+
+
+def _conflict_lines(rows: int, data: str) -> list[str]:
+    if not rows:
+        return []
+    return [
+        f"{rows:,} rows stand elsewhere with another label, in the very same words: {following('check', data).removeprefix('Next: ')}"
     ]
 
 

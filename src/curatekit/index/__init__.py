@@ -21,7 +21,7 @@ from curatekit.reporting import note, step
 APPROXIMATE_ABOVE = 40_000
 """Items above which method "auto" is approximate: below, the exact search takes seconds."""
 
-_RECALL_GOAL = 0.99
+_RECALL_GOAL = 0.993  # measured on a sample that also decides when to stop: a little above the 0.99 that is wanted
 _RECALL_FLOOR = 0.95
 _SHARE_OF_LISTS = 0.3
 _AUDITED = 1_000

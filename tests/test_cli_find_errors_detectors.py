@@ -80,7 +80,7 @@ def test_a_slice_of_wrong_labels_shows_against_the_specifications(encoder: Any, 
     assert blind["covered"] is None
     said = run(data, "--label", "mood", "--id", "id", "--spec", spec)
     assert "by the specifications and all labels" in said.stdout
-    assert "trained on as anchors" in said.stderr
+    assert "are trained on the examples too" in said.stderr
 
 
 def test_every_detector_by_specifications_ranks_the_rows(encoder: Any, data: Path, spec: Path) -> None:

@@ -276,12 +276,13 @@ class Artifacts:
             self.examples.specifications, names, self.covered, fold, self.seed,
         )  # fmt: skip
         heard = (
-            "and what contradicts them as a whole is found"
+            "what contradicts them as a whole is found"
             if found.describes
-            else "and no more, since by themselves they do not predict the labels given: they are of special cases"
+            else "by themselves they do not predict the labels given, so they are of special cases, and say nothing of other rows"
         )
         note(
-            f"{share:.0%} of the rows are near to the specifications' examples, which are trained on as anchors, {heard}."
+            f"{share:.0%} of the rows are near to the specifications' examples: {heard}. Models that are cross-fitted are trained on "
+            "the examples too."
         )
         return found
 

@@ -112,8 +112,11 @@ def check(
     copies = "the same text but for case, spaces and punctuation" if fold else "the same text"
     if "conflicting-labels" in asked:
         conflicting = np.flatnonzero(in_conflict(groups, labels)).tolist()
+        alike: dict[int, list[int]] = {}
         for row in conflicting:
-            against = next(near for near in conflicting if groups[near] == groups[row] and labels[near] != labels[row])
+            alike.setdefault(int(groups[row]), []).append(row)
+        for row in conflicting:
+            against = next(near for near in alike[int(groups[row])] if labels[near] != labels[row])
             found.add("conflicting-labels", row, copies, **_with(dataset, against), similarity=1.0)
     if "exact-duplicates" in asked:
         for row in np.flatnonzero(groups != np.arange(len(texts))).tolist():

@@ -27,7 +27,7 @@ from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
 
 _EPOCHS = 1
-_RATE, _RATE_OF_MANY, _MANY = 1e-4, 4e-4, 20
+_RATE, _RATE_OF_MANY, _MANY = 2e-4, 4e-4, 20
 """A head that begins at zero must find more than 20 classes in one epoch: with fewer, a high rate only forgets what the base knows."""
 
 _BUDGET = 4_096  # padded tokens in a batch of the lower layers

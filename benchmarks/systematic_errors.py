@@ -1,7 +1,7 @@
 """Errors in whole slices: the labels of one group, one functionality or one cluster of HateCheck's second half flipped.
 
 The first half, of other templates, are the specifications' examples. Each detector's average precision, averaged over all
-slices of a kind of 20 rows or more; beside them 10 % flips at random, and cleanlab's Datalab score on the same embeddings. Where specifications cannot help they must not do harm: the
+slices of a kind of 20 rows or more; beside them 10 % flips at random, and cleanlab's label quality from our own probe's probabilities. Where specifications cannot help they must not do harm: the
 Davidson tweets, given the vote of one annotator, are far from them, and those of our own sample are of special cases, which hardly
 any of its rows is.
 """
@@ -126,7 +126,7 @@ def measured(
     plain, guided = Artifacts(noisy, settings), Artifacts(noisy, settings, specifications=specifications)
     found = {"self_confidence without specifications": plain.call(registry.load("scores", "self_confidence"))}
     found["combined without specifications"] = plain.call(registry.load("scores", "combined"))
-    found["cleanlab Datalab"] = datalab(plain)
+    found["cleanlab's label quality"] = label_quality(plain)
     for name in SCORES if guided.guidance is not None else ["combined"]:
         found[name] = guided.call(registry.load("scores", name))
     issues = guided.call(find_label_errors).issues
@@ -143,8 +143,8 @@ def measured(
     }
 
 
-def datalab(artifacts: Artifacts) -> Floats:
-    """Return the label quality that cleanlab's Datalab gives (n,), from the same out-of-sample probabilities."""
+def label_quality(artifacts: Artifacts) -> Floats:
+    """Return the label quality that cleanlab gives (n,), from the same out-of-sample probabilities."""
     from cleanlab.rank import get_label_quality_scores
 
     scores: Floats = get_label_quality_scores(artifacts.labels, artifacts.pred_probs, adjust_pred_probs=False)

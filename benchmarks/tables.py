@@ -130,10 +130,10 @@ def systematic() -> list[str]:
     measured = newest("systematic_errors")
     lines = []
     for row in measured["results"] if measured else []:
-        given = f"labels wrong: {row['flipped']}"
+        given, quality = f"labels wrong: {row['flipped']}", row["cleanlab's label quality"][0]
         figures = (
             f"find-errors with specifications {row['combined'][0]:.2f}, without {row['combined without specifications'][0]:.2f}; "
-            f"cleanlab's score {row['cleanlab Datalab'][0]:.2f}"
+            f"cleanlab's label quality {quality:.2f}"
         )
         lines.append(_row(f"average precision of label errors: {row['data']}, {given}", figures, measured))
     return lines

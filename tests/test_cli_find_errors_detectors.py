@@ -142,6 +142,7 @@ def test_a_fine_tune_that_is_watched_finds_flips(tmp_path: Path, encoder: Any, s
     ran = run(path, "--label", "mood", "--id", "id", "--score", score, "--family", f"finetune:{base}", "--epochs", 6,
               "--learning-rate", 3e-3, "--batch-size", 8, "--neighbours", 5, "-o", output, "--json")  # fmt: skip
     assert ran.exit_code == 0, ran.output
+    assert ran.stderr.count("One model of all rows is fine-tuned") == 1
     first = pl.read_csv(output)["id"].head(10).to_list()
     assert sum(int(id[1:]) % 12 == 5 for id in first) >= 5
     refused = run(path, "--label", "mood", "--score", score)

@@ -364,7 +364,10 @@ class Artifacts:
 
     def with_predictions(self, predictions: Predictions) -> Artifacts:
         """Return the artifacts of the same dataset with predictions that were made elsewhere."""
-        return self._shared(Artifacts(self.dataset, self.settings, predictions, self.specifications))
+        other = Artifacts(self.dataset, self.settings, predictions, self.specifications)
+        # the same rows, settings and specifications: what does not hang on the predictions need not be made again
+        vars(other).update({name: vars(self)[name] for name in ("early", "covered", "guidance") if name in vars(self)})
+        return self._shared(other)
 
     def at_seed(self, seed: int) -> Artifacts:
         """Return the artifacts of the same dataset at another seed."""

@@ -38,7 +38,7 @@ def in_conflict(groups: Ints, labels: Ints) -> Bools:
 
 
 def rows_in_conflict(texts: Sequence[str], labels: Ints) -> int:
-    """Return how many rows have a text that stands with another label too; takes a second for a million rows."""
+    """Return how many rows have a text that stands with another label too."""
     return int(in_conflict(text_groups(texts), labels).sum())
 
 

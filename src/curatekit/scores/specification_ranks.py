@@ -2,7 +2,7 @@
 
 A row that stands high in the rankings for another label than its own is doubtful. For the rankings of a label, the rows that bear
 it already are dropped. What the examples of the row's own label say is held against that: without it nearness alone
-decides, and a row in the middle of the examples of both labels comes first (benchmarks/systematic_errors.py has both).
+decides, and a row in the middle of the examples of both labels comes first.
 """
 
 from __future__ import annotations

@@ -43,13 +43,13 @@ def systematic_probs(labels: Ints, pred_probs: Floats, guidance: Guidance) -> Fl
     P(specification | x), fitted on 1 − P(g); D are the `directions` in which labels go wrong. Eight rounds of generalised
     expectation-maximisation from `specified_probs`; no row's own label is in the models that it is asked of.
 
-    HateCheck's second half, the first as examples, MiniLM; average precision, mean over all slices of a kind
-    (benchmarks/systematic_errors.py), where the labels flipped are those of
+    HateCheck's second half, the first as examples, MiniLM; average precision, mean over slices of a kind
+    (benchmarks/results/systematic_errors-2026-11-30.json), where the labels flipped are those of
 
                                   a group   a functionality   a cluster   10 % at random
-        self-confidence             0.72         0.10           0.45          0.95
-        … examples as anchors       0.92         0.31           0.69          0.96
-        this                        0.97         0.79           0.83          0.92
+        self-confidence             0.73         0.08           0.54          0.97
+        … examples as anchors       0.93         0.17           0.70          0.96
+        this                        0.94         0.73           0.78          0.96
 
     Source: Dempster, Laird, Rubin (1977); noise that depends on x as in Menon, van Rooyen, Natarajan (2018), Learning from
     binary labels with instance-dependent noise. The two-model form and the examples' part in it are ours.

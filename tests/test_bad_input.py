@@ -143,11 +143,12 @@ def probabilities(path: str, row_7: str, header: str = "id,fold,bad,good") -> st
 @pytest.mark.parametrize(
     ("row_7", "header", "says"),
     [
-        ("0.9,0.3", "id,fold,bad,good", "id '7' are no distribution (sum 1.2)"),
-        ("nan,0.5", "id,fold,bad,good", "id '7' are no distribution"),
-        ("inf,0.5", "id,fold,bad,good", "id '7' are no distribution"),
-        ("-0.2,1.2", "id,fold,bad,good", "id '7' are no distribution"),
-        (",0.5", "id,fold,bad,good", "something other than numbers"),
+        ("0.9,0.3", "id,fold,bad,good", "id '7' are no distribution (their sum is 1.2)"),
+        ("nan,0.5", "id,fold,bad,good", "id '7' are no distribution (nan in the column 'bad' is no finite number)"),
+        ("inf,0.5", "id,fold,bad,good", "id '7' are no distribution (inf in the column 'bad'"),
+        ("-0.2,1.2", "id,fold,bad,good", "id '7' are no distribution (-0.2 in the column 'bad' is negative)"),
+        (",0.5", "id,fold,bad,good", "id '7' are no distribution ('' in the column 'bad'"),
+        ("high,0.5", "id,fold,bad,good", "id '7' are no distribution ('high' in the column 'bad'"),
         ("0.5,0.5", "id,fold,bad,fine", "no column 'p_good' nor 'good'"),
     ],
 )
@@ -161,6 +162,7 @@ def test_a_class_that_is_never_predicted_gives_numbers_all_the_same(folder: Path
     find = ("find-errors", "good.csv", "--label", "label", "--pred-probs", "probs.csv", "--score", "self_confidence")
     result = CliRunner().invoke(main, [*find, "--json", "-o", "issues.csv"])
     assert result.exit_code == 0, result.output
+    assert "1 of 2 labels are predicted for no row, such as 'good' (20 rows)" in result.stderr
     payload = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} among the numbers"))
     assert [sum(row) for row in payload["confident_joint"]] == [20, 20]
     assert CliRunner().invoke(main, ["audit-sample", "issues.csv", "-n", "8", "-o", "review.csv"]).exit_code == 0

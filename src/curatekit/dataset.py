@@ -124,7 +124,8 @@ class Dataset:
             found = _quoted([self.classes[label] for label in present]) if len(present) else "no label at all"
             raise InputError(
                 f"{self.name} has too few classes: {found}{self._in_column()}, and {minimum} or more are needed. "
-                "Name the column that holds the labels with --label, or give rows of the other classes."
+                "Name the column that holds the labels with --label, give rows of the other classes, or, if the file is sorted "
+                "by label, use a larger --limit."
             )
         size, there = len(self) * len(self.classes) * 8 * PROBABILITIES, _memory()
         if size > there:

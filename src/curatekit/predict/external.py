@@ -58,6 +58,7 @@ def read_predictions(path: str | Path, dataset: Dataset, *, in_sample: bool = Fa
         )
     frame = _aligned(frame, dataset, path)
     pred_probs = _probs(frame, dataset.classes, path, PRED)
+    _say_never_predicted(pred_probs, dataset, path)
     folds = np.zeros(len(dataset), np.int64) if "fold" not in frame.columns else _codes(frame["fold"])
     if in_sample:
         note(f"{path}: taken as in-sample; PVI is then inflated and label errors that the model memorised stay hidden.")
@@ -103,18 +104,38 @@ def _probs(frame: pl.DataFrame, classes: tuple[str, ...], path: str | Path, pref
             f"{path} has no column {prefix + absent[0]!r} nor {absent[0]!r} with the probabilities of that class. "
             f"Columns: {', '.join(frame.columns)}."
         )
-    try:
-        probs = np.column_stack([frame[name].cast(pl.Float64).to_numpy() for name in names])
-    except pl.exceptions.InvalidOperationError as error:
-        raise InputError(f"{path} holds something other than numbers among its probabilities: {error}") from error
+    probs = np.column_stack([frame[name].cast(pl.Float64, strict=False).to_numpy() for name in names])
     good = distributions(probs)
     if not good.all():
         row = int(good.argmin())
         raise InputError(
-            f"{path}: the probabilities of the row with id {frame['id'][row]!r} are no distribution (sum {probs[row].sum():.4g}). "
+            f"{path}: the probabilities of the row with id {frame['id'][row]!r} are no distribution "
+            f"({_fault(probs[row], frame[names].row(row, named=True))}). "
             "Predict that row again."
         )
     return probs
+
+
+def _fault(probs: Floats, cells: dict[str, object]) -> str:
+    """Return in words why the probabilities (K,) of one row, read from these cells by column, are no distribution."""
+    if not (finite := np.isfinite(probs)).all():
+        column = list(cells)[int(finite.argmin())]
+        return f"{cells[column]!r} in the column {column!r} is no finite number"
+    if probs.min() < 0:
+        return f"{probs.min():.4g} in the column {list(cells)[int(probs.argmin())]!r} is negative"
+    return f"their sum is {probs.sum():.4g}"
+
+
+def _say_never_predicted(pred_probs: Floats, dataset: Dataset, path: str | Path) -> None:
+    """Note the labels that rows bear and that no row is predicted to have: all of these rows will look wrong."""
+    borne = np.bincount(dataset.labels[dataset.labels >= 0], minlength=len(dataset.classes))
+    predicted = np.bincount(pred_probs.argmax(axis=1), minlength=len(dataset.classes))
+    if len(never := np.flatnonzero((borne > 0) & (predicted == 0))):
+        named = ", ".join(f"{dataset.classes[k]!r} ({borne[k]:,} rows)" for k in never[:5])
+        note(
+            f"{path}: {len(never)} of {len(dataset.classes)} labels are predicted for no row, such as {named}. Rows with such a "
+            "label will all look doubtful: see whether the model was trained on that label."
+        )
 
 
 def _codes(column: pl.Series) -> Ints:

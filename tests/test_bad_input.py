@@ -144,8 +144,8 @@ def probabilities(path: str, row_7: str, header: str = "id,fold,bad,good") -> st
     ("row_7", "header", "says"),
     [
         ("0.9,0.3", "id,fold,bad,good", "id '7' are no distribution (their sum is 1.2)"),
-        ("nan,0.5", "id,fold,bad,good", "id '7' are no distribution (nan in the column 'bad' is no finite number)"),
-        ("inf,0.5", "id,fold,bad,good", "id '7' are no distribution (inf in the column 'bad'"),
+        ("nan,0.5", "id,fold,bad,good", "id '7' are no distribution ('nan' in the column 'bad' is no finite number)"),
+        ("inf,0.5", "id,fold,bad,good", "id '7' are no distribution ('inf' in the column 'bad'"),
         ("-0.2,1.2", "id,fold,bad,good", "id '7' are no distribution (-0.2 in the column 'bad' is negative)"),
         (",0.5", "id,fold,bad,good", "id '7' are no distribution ('' in the column 'bad'"),
         ("high,0.5", "id,fold,bad,good", "id '7' are no distribution ('high' in the column 'bad'"),

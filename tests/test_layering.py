@@ -30,9 +30,10 @@ LAYERS = [
     {"train"},
     {"select"},
     {"guided"},
+    {"review"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
-HEAVY = ["numpy", "torch", "transformers", "sentence_transformers", "sklearn", "faiss", "polars", "cleanlab", "peft", "tqdm"]  # fmt: skip
+HEAVY = ["numpy", "torch", "transformers", "sentence_transformers", "sklearn", "faiss", "polars", "cleanlab", "peft", "tqdm", "starlette", "jinja2", "uvicorn"]  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:

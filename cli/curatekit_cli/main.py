@@ -26,6 +26,7 @@ from curatekit_cli import (
     pvi_curve,
     pvi_tokens,
     pvi_words,
+    review,
     select,
 )
 from curatekit_cli._group import CommandWithCommands
@@ -56,6 +57,7 @@ for module in (
     guided,
     lineage,
     predict,
+    review,
     select,
 ):
     main.add_command(module.command)

@@ -19,10 +19,10 @@ class Interval(NamedTuple):
 NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
-def wilson(count: int, n: int, confidence: float = 0.95) -> Interval:
+def wilson(count: float, n: float, confidence: float = 0.95) -> Interval:
     """Return count / n with the score interval, (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n).
 
-    The n trials are taken as independent. Source: Wilson (1927), JASA 22:209.
+    The n trials are taken as independent; n may be an effective size. Source: Wilson (1927), JASA 22:209.
     """
     if n == 0:
         return NOTHING

@@ -1,0 +1,163 @@
+"""The failure rate to expect of a selection, before anything is trained on it.
+
+Rows that were chosen by the examples do well on these examples, as rows of a training set do on themselves. So the examples
+are split, rows are chosen by one part, and the refitted probe is measured on the other. Examples that are nearly the same
+text, such as the fillings of one template, stay in one part and count as one observation in the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from curatekit.arrays import Bools, Ints
+from curatekit.intervals import NOTHING, Interval, mean_of_rates, wilson
+from curatekit.predict.probe import Probe
+from curatekit.reporting import step
+from curatekit.select import Material, choose, is_fitted
+from curatekit.select.prepare import refit
+
+ALIKE = 0.6
+"""Mean cosine similarity from which examples of a specification count as fillings of one template."""
+
+FOLDS = 2
+_GAIN_TO_GO_ON = 0.02  # of the failure rate, by twice the rows
+
+
+class Expected(NamedTuple):
+    """What a probe trained on the training rows and k chosen ones is expected to get wrong of new cases."""
+
+    k: int
+    failure_rate: Interval
+    by_label: Interval
+    """The mean of the failure rates within each label."""
+    per_specification: tuple[Interval, ...]
+
+
+def expected_failures(
+    material: Material, method: str, budgets: Sequence[int], seed: int = 0, start: Probe | None = None
+) -> tuple[Expected, ...]:
+    """Return the failure rates to expect of `method` at each of the budgets, with 95 % intervals.
+
+    Two-fold cross-fitting over `alike` examples: see the module. A method that does not look at the examples chooses once, and
+    the probe is measured on all of them. k = 0 stands for no rows at all, M0. The expectation is a little too high where one half of the
+    examples guides less well than all do, and too low where new cases differ from the examples more than these among each other.
+    """
+    groups = alike(material)
+    parts = halves(groups, material.example_specifications, seed)
+    found = []
+    with step("expected failures", len(budgets), "budgets") as advance:
+        for k in budgets:
+            failed = np.zeros(len(groups), bool)
+            cross_fitted = k > 0 and is_fitted(method)
+            for part in range(FOLDS) if cross_fitted else (None,):
+                guiding = material if part is None else with_examples(material, np.flatnonzero(parts != part))
+                rows = choose(method, guiding, k, seed).rows if k else np.zeros(0, np.int64)
+                asked = slice(None) if part is None else parts == part
+                answers = refit(material, rows, start).logits(material.example_features[asked]).argmax(axis=1)
+                failed[asked] = answers != material.example_labels[asked]
+            found.append(_expected(k, failed, groups, material))
+            advance(1)
+    return tuple(found)
+
+
+def alike(material: Material) -> Ints:
+    """Return the group of each example (m,): within a specification, average linkage at a cosine similarity of 0.6."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    groups = np.zeros(len(material.example_labels), np.int64)
+    linkage = AgglomerativeClustering(None, metric="cosine", linkage="average", distance_threshold=1 - ALIKE)
+    first = 0
+    for s in range(len(material.specifications)):
+        rows = np.flatnonzero(material.example_specifications == s)
+        groups[rows] = first + (linkage.fit_predict(material.example_embeddings[rows]) if len(rows) > 1 else 0)
+        first = int(groups[rows].max(initial=first - 1)) + 1
+    return groups
+
+
+def halves(groups: Ints, specifications: Ints, seed: int = 0) -> Ints:
+    """Return the part of each example (m,), 0 or 1: whole groups, each specification halved as evenly as they allow."""
+    parts = np.zeros(len(groups), np.int64)
+    rng = np.random.default_rng(seed)
+    for s in np.unique(specifications):
+        names, sizes = np.unique(groups[specifications == s], return_counts=True)
+        order = rng.permutation(len(names))
+        load = np.zeros(FOLDS) + rng.random(FOLDS) * 0.5  # so that single groups do not all fall into the same half
+        for at in order[np.argsort(-sizes[order], kind="stable")]:
+            least = int(load.argmin())
+            parts[groups == names[at]] = least
+            load[least] += sizes[at]
+    return parts
+
+
+def with_examples(material: Material, rows: Ints) -> Material:
+    """Return the material with these examples alone; specifications that have none of them are left out."""
+    left, codes = np.unique(material.example_specifications[rows], return_inverse=True)
+    return replace(
+        material,
+        example_features=material.example_features[rows],
+        example_embeddings=material.example_embeddings[rows],
+        example_labels=material.example_labels[rows],
+        example_specifications=codes,
+        specifications=tuple(material.specifications[s] for s in left),
+    )
+
+
+def knee(expected: Sequence[Expected]) -> int:
+    """Return the smallest budget after which each further doubling lowers the expected failure rate by less than 0.02."""
+    last = expected[-1].k
+    for now, then in reversed(list(pairwise(expected))):
+        doublings = np.log2(then.k / now.k) if now.k else 1.0
+        if now.failure_rate.value - then.failure_rate.value >= _GAIN_TO_GO_ON * doublings:
+            break
+        last = now.k
+    return last
+
+
+def needed(expected: Sequence[Expected], target: float) -> float:
+    """Return how many rows it takes to expect the target failure rate, between budgets by linear interpolation.
+
+    0 where no rows are needed, NaN where none of the budgets reaches it.
+    """
+    for now, then in zip([None, *expected], expected, strict=False):
+        if then.failure_rate.value <= target:
+            if now is None or now.failure_rate.value <= target:
+                return float(then.k)
+            share = (now.failure_rate.value - target) / (now.failure_rate.value - then.failure_rate.value)
+            return now.k + share * (then.k - now.k)
+    return float("nan")
+
+
+def _expected(k: int, failed: Bools, groups: Ints, material: Material) -> Expected:
+    labels, specifications = material.example_labels, material.example_specifications
+    by_label = [clustered_rate(failed[labels == label], groups[labels == label]) for label in np.unique(labels)]
+    return Expected(
+        k,
+        clustered_rate(failed, groups),
+        mean_of_rates(by_label),
+        tuple(
+            clustered_rate(failed[specifications == s], groups[specifications == s])
+            for s in range(len(material.specifications))
+        ),
+    )
+
+
+def clustered_rate(failed: Bools, groups: Ints, confidence: float = 0.95) -> Interval:
+    """Return the mean of failed (n,) with the Wilson interval of as many independent cases as the groups (n,) are worth.
+
+    These are p(1 − p) / var p, var p = G / (G − 1) · Σ_g (Σ_{i ∈ g} (f_i − p))² / n² (linearised cluster variance), between 1 and n;
+    where none or all failed, the number G of groups. Korn and Graubard (1998), Survey Methodology 24:193, use this effective size.
+    """
+    n = len(failed)
+    if not n:
+        return NOTHING
+    rate = float(failed.mean())
+    sums = np.bincount(np.unique(groups, return_inverse=True)[1], weights=failed - rate)
+    n_groups = len(sums)
+    variance = float((sums**2).sum()) / n**2 * n_groups / max(n_groups - 1, 1)
+    size: float = n_groups if variance == 0 else min(max(rate * (1 - rate) / variance, 1.0), n)
+    return wilson(rate * size, size, confidence)

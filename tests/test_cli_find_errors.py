@@ -188,3 +188,13 @@ def test_rows_with_one_text_and_two_labels_are_told(encoder: Any, data: Path, pr
     assert (
         json.loads(run(data, "--label", "mood", "--pred-probs", pred_probs, "--json").stdout)["conflicting_rows"] == 0
     )
+
+
+def test_a_statement_alone_judges_no_label(encoder: object, tmp_path: Path) -> None:
+    path = tmp_path / "specs.yaml"
+    stated = "specifications:\n- {id: a, label: complaint, statement: Broken things are complaints.}\n"
+    path.write_text(stated, encoding="utf-8")
+    (tmp_path / "data.csv").write_text("text,label\nIt broke.,complaint\nThanks.,praise\n" * 10, encoding="utf-8")
+    ran = run(tmp_path / "data.csv", "--spec", path)
+    assert ran.exit_code == 2
+    assert "are statements alone, and labels are judged by examples" in ran.output

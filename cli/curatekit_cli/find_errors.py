@@ -204,11 +204,19 @@ def _specifications(run: Run, spec: Path | None) -> tuple[Specification, ...]:
     """Return the specifications in a file, its files recorded as inputs."""
     if spec is None:
         return ()
+    from curatekit.errors import InputError
+    from curatekit.reporting import note
     from curatekit.specs import read_specifications, specification_files
 
     found = read_specifications(spec)
     for path in specification_files(spec):
         run.input(path)
+    if all(specification.weak for specification in found):
+        raise InputError(
+            f"The specifications in {spec} are statements alone, and labels are judged by examples. Give them some."
+        )
+    if any(specification.weak for specification in found):
+        note("Labels are judged by examples: specifications of a statement alone (weak: true) are not heard.")
     return found
 
 

@@ -63,7 +63,8 @@ class Artifacts:
     ) -> None:
         self.dataset = dataset
         self.settings = settings or Settings()
-        self.specifications = tuple(specifications)
+        # A statement alone is no text of the kind that it is about, and bears no label: nothing is trained on it.
+        self.specifications = tuple(specification for specification in specifications if not specification.weak)
         self._fitted: list[FoldModel] = []  # of all rows, by a family that is slow to fit
         if predictions is not None:
             self.predictions = predictions

@@ -294,7 +294,7 @@ class Review:
             ("neighbours with the given label", queue.number(row, "knn_agreement"), "{:.0%}"),
             ("PVI", pvi, "{:+.2f} bits"),
         ]
-        return [(name, form.format(value)) for name, value, form in found if value is not None]
+        return [(name, form.format(value).replace("-", "−")) for name, value, form in found if value is not None]
 
     def _offered(self, probable: Sequence[str]) -> list[str]:
         """Return the labels under the digit keys: all where they are few, else the row's most probable."""

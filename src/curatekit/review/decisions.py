@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -95,20 +96,37 @@ class Decisions:
     def _open(self) -> None:
         # One thread at a time uses it, but not always the same one.
         self._file = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
-        (application,) = self._file.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != _APPLICATION:
-            raise InputError(f"{self.path} is a database of another program. Name another file with --store.")
-        self._file.execute("PRAGMA journal_mode = WAL")
+        with self._transaction("DEFERRED"):
+            self._is_new()  # before anything is changed in a file that may be another program's
+        self._into_wal()
         self._file.execute("PRAGMA synchronous = FULL")
         with self._transaction():
-            if not self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if self._is_new():
                 self._file.execute(f"PRAGMA application_id = {_APPLICATION}")
                 for statement in _LAYOUT.split(";"):
                     self._file.execute(statement)
         damage = self._file.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise VerificationFailed(f"{self.path} is damaged ({damage}). Take a copy of it that is whole.")
+
+    def _is_new(self) -> bool:
+        (tables,) = self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = self._file.execute("PRAGMA application_id").fetchone()
+        if tables and application != _APPLICATION:
+            raise InputError(f"{self.path} is a database of another program. Name another file with --store.")
+        return not tables
+
+    def _into_wal(self) -> None:
+        # SQLite does not wait here for another process that opens the same new file, so we do
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._file.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Close the file; what is in the write-ahead log goes into it."""
@@ -220,19 +238,17 @@ class Decisions:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         try:
-            self._file.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._file.execute("ROLLBACK")
-                raise
+            self._file.execute(f"BEGIN {kind}")
+            yield
             self._file.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._file.in_transaction:
+        except BaseException as error:
+            if self._file.in_transaction:  # a full disk has ended it already
                 self._file.execute("ROLLBACK")
-            raise _told(error, self.path) from error
+            if isinstance(error, sqlite3.Error):
+                raise _told(error, self.path) from error
+            raise
 
 
 def name_of(reviewer: str) -> str:

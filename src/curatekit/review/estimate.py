@@ -29,7 +29,7 @@ class Running:
     count: Interval | None
     """Wrong labels among all rows; None where the decisions cannot tell."""
     latest: float | None
-    """The share that is wrong of the last 50 decided rows of the queue: where it is low, going on finds little."""
+    """The share that is wrong of the last 50 decided rows of the queue: where it is low, going on finds little. None before."""
     reading: str
 
 
@@ -41,7 +41,7 @@ def running(wrong: Ints, design: Design | None, seed: int = 0) -> Running:
     """
     decided = wrong[wrong >= 0]
     n_wrong = int(decided.sum())
-    latest = float(decided[-LATEST:].mean()) if len(decided) else None
+    latest = float(decided[-LATEST:].mean()) if len(decided) >= LATEST else None
     known = (n_wrong, len(decided) - n_wrong)
     if design is None:
         return Running(*known, None, latest, BY_SUSPICION)

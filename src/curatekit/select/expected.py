@@ -149,9 +149,12 @@ def _expected(k: int, failed: Bools, groups: Ints, material: Material) -> Expect
 def clustered_rate(failed: Bools, groups: Ints, confidence: float = 0.95) -> Interval:
     """Return the mean of failed (n,) with the Wilson interval of as many independent cases as the groups (n,) are worth.
 
-    These are p(1 − p) / var p, var p = G / (G − 1) · Σ_g (Σ_{i ∈ g} (f_i − p))² / n² (linearised cluster variance), between 1 and n;
-    where none or all failed, the number G of groups. Korn and Graubard (1998), Survey Methodology 24:193, use this effective size.
+    These are p(1 − p) / var p, var p = G / (G − 1) · Σ_g (Σ_{i ∈ g} (f_i − p))² / n² (linearised cluster variance), times
+    (z / t_{G − 1})², for the variance of few groups is hardly known, between 1 and n; where none or all failed, the number G of
+    groups. Korn and Graubard (1998), Survey Methodology 24:193, use this effective size.
     """
+    from scipy.stats import norm, t
+
     n = len(failed)
     if not n:
         return NOTHING
@@ -159,5 +162,9 @@ def clustered_rate(failed: Bools, groups: Ints, confidence: float = 0.95) -> Int
     sums = np.bincount(np.unique(groups, return_inverse=True)[1], weights=failed - rate)
     n_groups = len(sums)
     variance = float((sums**2).sum()) / n**2 * n_groups / max(n_groups - 1, 1)
-    size: float = n_groups if variance == 0 else min(max(rate * (1 - rate) / variance, 1.0), n)
+    size = float(n_groups)
+    if variance and n_groups > 1:
+        level = (1 + confidence) / 2
+        size = rate * (1 - rate) / variance * float(norm.ppf(level) / t.ppf(level, n_groups - 1)) ** 2
+        size = min(max(size, 1.0), n)
     return wilson(rate * size, size, confidence)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -115,20 +116,29 @@ def alike(texts: pl.Series) -> Ints:
 
 def spaced(alike: Ints, apart: int = APART) -> Ints:
     """Return the rows (n,) in order, but those that are like an earlier one at least `apart` rows behind it, while others are left."""
-    _, group = np.unique(alike, return_inverse=True)
-    last = np.full(len(alike), -apart - 1)
-    coming, waiting, order = deque(range(len(alike))), deque[int](), list[int]()
-    while coming or waiting:
+    _, groups = np.unique(alike, return_inverse=True)
+    group = groups.tolist()
+    coming, order = deque(range(len(group))), list[int]()
+    free_at = dict[int, int]()  # the place from which the next row of a group may stand
+    held: dict[int, deque[int]] = {}
+    due: list[tuple[int, int]] = []  # a heap: that place, and the first row of the group that is held back
+    while coming or due:
         place = len(order)
-        if waiting and (not coming or place - last[group[waiting[0]]] > apart):
-            row = waiting.popleft()
+        if due and (due[0][0] <= place or not coming):
+            row = heappop(due)[1]
+            held[group[row]].popleft()
         else:
             row = coming.popleft()
-            if place - last[group[row]] <= apart:
+            waiting = held.setdefault(group[row], deque())
+            if waiting or free_at.get(group[row], 0) > place:
                 waiting.append(row)
+                if len(waiting) == 1:
+                    heappush(due, (free_at[group[row]], row))
                 continue
-        last[group[row]] = place
         order.append(row)
+        free_at[group[row]] = place + apart + 1
+        if held[group[row]]:
+            heappush(due, (free_at[group[row]], held[group[row]][0]))
     return np.array(order, np.int64)
 
 

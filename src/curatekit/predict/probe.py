@@ -62,17 +62,20 @@ def fit_probe(
     weights: Floats | None = None,
     groups: Ints | None = None,
     start: Probe | None = None,
+    around: Probe | None = None,
 ) -> Probe:
     """Return the probe that minimises C Σ_i w_i · −ln p(y_i | x_i) + ½‖coef‖², as sklearn's LogisticRegression does.
+
+    With `around`, a probe of the same shape, the penalty is ½‖θ − θ_around‖² instead, the intercepts among θ (L2-SP).
 
     features (n, p) float32, labels (n,) below n_classes, weights (n,) or None for ones. With C="auto", C is chosen
     by inner cross-validation (rows of one group stay together) and the temperature minimises the log loss of the
     held-out rows; with a number, that C and temperature 1. `start` is a probe of the same shape to begin from.
-    Raises InputError when the labels are of one class. Bishop (2006), PRML, section 4.3.4; Guo et al. (2017) for the
-    temperature.
+    Raises InputError when the labels are of one class, unless there is `around`. Bishop (2006), PRML, section 4.3.4; Guo et al. (2017)
+    for the temperature; Li, Grandvalet, Davoine (2018), Explicit inductive bias for transfer learning, equation 2.
     """
     labels = np.asarray(labels)
-    if len(np.unique(labels)) < 2:
+    if around is None and len(np.unique(labels)) < 2:
         raise InputError("The probe needs rows of two classes or more. Give data with at least two labels.")
     weight = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
     features = np.ascontiguousarray(features, np.float32)
@@ -81,7 +84,8 @@ def fit_probe(
     with threads_for(len(labels)):
         if C == "auto":
             C, temperature, theta = _chosen(features, labels, n_classes, weight, seed, groups)
-        theta = _minimise(features, labels, n_classes, float(C), weight, theta, _FINAL)
+        anchor = None if around is None else _theta(around, features.shape[1], n_classes)
+        theta = _minimise(features, labels, n_classes, float(C), weight, theta, _FINAL, anchor)
     return Probe(np.ascontiguousarray(theta[:-1].T), theta[-1].copy(), temperature, float(C))
 
 
@@ -158,9 +162,16 @@ def _chosen(features: Floats, labels: Ints, n_classes: int, weights: Floats, see
 
 
 def _minimise(
-    features: Floats, labels: Ints, n_classes: int, C: float, weights: Floats, start: Floats | None, tolerance: float
+    features: Floats,
+    labels: Ints,
+    n_classes: int,
+    C: float,
+    weights: Floats,
+    start: Floats | None,
+    tolerance: float,
+    anchor: Floats | None = None,
 ) -> Floats:
-    """Return the minimiser (p + 1, K), the intercepts last."""
+    """Return the minimiser (p + 1, K), the intercepts last; the penalty is on the distance from `anchor`, or from none."""
     from scipy.optimize import minimize
 
     n, p = features.shape
@@ -174,7 +185,11 @@ def _minimise(
     ridge = (2.0 if n_classes == 2 else 1.0) / (C * total)
     curvature = prior * (1 - prior)
     second = np.einsum("ij,ij,i->j", features, features, w, optimize=True).astype(np.float64)
-    scale = np.vstack([1 / np.sqrt(ridge + second[:, None] * curvature), 1 / np.sqrt(curvature)])
+    penalty = np.full((p + 1, 1), ridge)
+    if anchor is None:  # the intercepts are free: no label is rarer for having been penalised
+        anchor, penalty[-1] = np.zeros((p + 1, n_classes)), 0.0
+    of_row = np.vstack([second[:, None] * curvature, curvature])
+    scale = 1 / np.sqrt(penalty + of_row)
 
     def loss(v: Floats) -> tuple[float, Floats]:
         theta = v.reshape(p + 1, n_classes) * scale
@@ -183,19 +198,21 @@ def _minimise(
         given = logits[np.arange(n), labels]
         np.exp(logits, out=logits)
         sums = logits.sum(axis=1)
-        value = float(np.dot(w64, np.log(sums) - given)) + 0.5 * ridge * float((theta[:-1] ** 2).sum())
+        away = theta - anchor
+        value = float(np.dot(w64, np.log(sums) - given)) + 0.5 * float((penalty * away**2).sum())
         logits /= sums[:, None]
         logits -= one_hot
         logits *= w[:, None]
         gradient = np.empty_like(theta)
         gradient[:-1] = features.T @ logits
-        gradient[:-1] += ridge * theta[:-1]
         gradient[-1] = logits.sum(axis=0, dtype=np.float64)
+        gradient += penalty * away
         return value, (gradient * scale).ravel()
 
     if start is None:
-        start = np.zeros((p + 1, n_classes))
-        start[-1] = np.log(prior) - np.log(prior).mean()
+        start = anchor.copy()
+        if not penalty[-1]:
+            start[-1] = np.log(prior) - np.log(prior).mean()
     found = minimize(
         loss, (start / scale).ravel(), jac=True, method="L-BFGS-B",
         options={"maxiter": 500, "maxcor": 10, "ftol": tolerance, "gtol": tolerance},

@@ -417,3 +417,50 @@ def test_bases_that_would_run_code_or_hold_pickles_are_refused(base: Path, tmp_p
         fit_classifier(X, Y, CLASSES, base=pickled)
     with pytest.raises(InputError, match="more than the 64 tokens"):
         fit_classifier(X, Y, CLASSES, base=base, training=replace(QUICK, max_length=65))
+
+
+def moved(classifier: Classifier, base: Classifier) -> float:
+    """Return how far the weights of a patched classifier went, as a share of the length of the base's."""
+    now, before = weights(classifier), weights(base)
+    gone = sum(float(((now[name] - before[name]).astype(float) ** 2).sum()) for name in now)
+    return float(np.sqrt(gone / sum(float((was.astype(float) ** 2).sum()) for was in before.values())))
+
+
+def test_a_patched_classifier_stays_near_its_base(base: Path, tmp_path: Path) -> None:
+    before = fit_classifier(X, Y, CLASSES, base=base, training=QUICK, output_dir=tmp_path / "m0")
+    contrary = replace(QUICK, epochs=3)
+    far = fit_classifier(X, 1 - Y, CLASSES, base=tmp_path / "m0", training=contrary)
+    near = fit_classifier(X, 1 - Y, CLASSES, base=tmp_path / "m0", training=replace(contrary, near=0.02))
+    assert moved(near, before) <= 0.02 * (1 + 1e-6)
+    assert moved(near, before) > 0.015
+    assert moved(far, before) > 0.04
+    was, patched = before.pred_probs(X), near.pred_probs(X)
+    loss_before, loss_after = (-np.log(probs[np.arange(len(Y)), 1 - Y]).mean() for probs in (was, patched))
+    assert loss_after < loss_before
+
+
+def test_a_patch_that_was_interrupted_keeps_its_bound(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fit_classifier(X, Y, CLASSES, base=base, training=QUICK, output_dir=tmp_path / "m0")
+    patch = replace(QUICK, near=0.02, save_steps=4)
+    whole = fit_classifier(X, 1 - Y, CLASSES, base=tmp_path / "m0", training=patch, output_dir=tmp_path / "whole")
+    with monkeypatch.context() as killing:
+        kill_at(killing, 9)
+        with pytest.raises(KeyboardInterrupt):
+            fit_classifier(X, 1 - Y, CLASSES, base=tmp_path / "m0", training=patch, output_dir=tmp_path / "cut")
+    resumed = fit_classifier(X, 1 - Y, CLASSES, base=tmp_path / "m0", training=patch, output_dir=tmp_path / "cut")
+    assert_same_weights(whole, resumed)
+    assert moved(resumed, before) <= 0.02 * (1 + 1e-6)
+
+
+def test_what_cannot_be_patched(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no fully fine-tuned classifier"):
+        fit_classifier(X, Y, CLASSES, base=base, training=replace(QUICK, near=0.1))
+    fit_classifier(X, Y, CLASSES, base=base, training=QUICK, output_dir=tmp_path / "m0")
+    with pytest.raises(InputError, match="of the classes neg, other"):
+        fit_classifier(X, Y, ("neg", "other"), base=tmp_path / "m0", training=replace(QUICK, near=0.1))
+    with pytest.raises(InputError, match="one of the two"):
+        fit_classifier(X, Y, CLASSES, base=tmp_path / "m0", training=replace(LORA, near=0.1))
+    with pytest.raises(InputError, match="weight distance is -1"):
+        fit_classifier(X, Y, CLASSES, base=tmp_path / "m0", training=replace(QUICK, near=-1.0))

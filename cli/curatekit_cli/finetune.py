@@ -46,6 +46,8 @@ _TRAINING = {
     "bf16": click.option("--bf16/--no-bf16", default=None,
                          help="Compute in bfloat16 [default: where the machine has it]."),
     "lora_rank": click.option("--lora-rank", type=click.IntRange(min=1), help="Train by LoRA of this rank [with --lora: 8]."),
+    "near": click.option("--near", type=click.FloatRange(0, min_open=True), metavar="DISTANCE",
+                         help="Patch --base, a classifier made by finetune: keep its weights within this share of their length."),
     "eval_strategy": click.option("--eval-strategy", type=click.Choice(["no", "epoch", "steps"]), default="epoch",
                                   show_default=True, help="Evaluate on --eval while training: when."),
     "eval_steps": click.option("--eval-steps", type=click.IntRange(min=1), help="Evaluate every so many steps."),

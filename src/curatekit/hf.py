@@ -347,6 +347,27 @@ class _Log(transformers.TrainerCallback):  # type: ignore[misc]
             stream.write(json.dumps(state.log_history[-1]) + "\n")
 
 
+class _Near(transformers.TrainerCallback):  # type: ignore[misc]
+    """Puts the weights back onto the ball ‖θ − θ₀‖ ≤ distance · ‖θ₀‖ around those the model has now, after each step."""
+
+    def __init__(self, model: Any, distance: float) -> None:
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.before = [weight.detach().clone() for weight in self.weights]
+        self.bound = distance * _norm(self.before)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        with torch.no_grad():
+            away = _norm([weight - was for weight, was in zip(self.weights, self.before, strict=True)])
+            if away > self.bound:
+                for weight, was in zip(self.weights, self.before, strict=True):
+                    weight.copy_(was + (weight - was) * (self.bound / away))
+
+
+def _norm(weights: Sequence[Any]) -> float:
+    """Return the Euclidean norm of all numbers in the tensors."""
+    return float(torch.stack([weight.double().square().sum() for weight in weights]).sum().sqrt())
+
+
 def train(
     model: Any,
     tokenizer: Any,
@@ -359,8 +380,12 @@ def train(
     keep_best: bool,
     log: Path,
     resume_from: Path | None,
+    near: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Train `model` in place through Trainer and return its log; the caller has entered `quiet` and `seeded`."""
+    """Train `model` in place through Trainer and return its log; the caller has entered `quiet` and `seeded`.
+
+    near: how far, as a share of their norm, the weights may go from where they are now; None lets them go anywhere.
+    """
     cuda = torch.cuda.is_available()
     trainer = Trainer(
         model=model,
@@ -384,6 +409,8 @@ def train(
     with ExitStack() as stack:
         trainer.add_callback(_Progress(stack))
         trainer.add_callback(_Log(log))
+        if near is not None:  # θ₀ is read before a checkpoint is: the bound is on the way from the base
+            trainer.add_callback(_Near(model, near))
         if early_stopping_patience is not None:
             trainer.add_callback(transformers.EarlyStoppingCallback(early_stopping_patience))
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)

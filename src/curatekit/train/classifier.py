@@ -21,6 +21,7 @@ from curatekit.files import write_json
 from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
 from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
+from curatekit.train.patch import check_distance
 from curatekit.train.trained_on import write_trained_on
 
 _KIND = "classifier"
@@ -37,7 +38,8 @@ class Training:
     the model takes, at most 256. bf16: None decides by the hardware. eval_strategy: "epoch", "steps" (every eval_steps)
     or "no". metric_for_best_model: "loss", "accuracy", "macro_f1" or "mcc" keeps the best checkpoint by the evaluation
     rows; None keeps the last. save_steps: None saves at each epoch (at each evaluation when the best is kept).
-    save_total_limit: None removes the checkpoints once the model is saved. lora_rank: None trains every weight.
+    save_total_limit: None removes the checkpoints once the model is saved. lora_rank: None trains every weight. near: patch the base,
+    a classifier of the same classes: its weights θ₀ may move by near · ‖θ₀‖ at the most (see train.patch); None: anywhere.
     """
 
     epochs: float = 3.0
@@ -58,6 +60,7 @@ class Training:
     early_stopping_patience: int | None = None
     logging_steps: int = 50
     report_to: str = "none"
+    near: float | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ def fit_classifier(
     with TemporaryDirectory(prefix="curatekit-") as scratch:
         folder = Path(output_dir) if output_dir is not None else Path(scratch)
         base_folder = find_base(base)
+        if training.near is not None:
+            _check_patched(base_folder, classes)
         run = {
             "kind": _KIND,
             "base": {
@@ -271,6 +276,7 @@ def _trained(
             keep_best=training.metric_for_best_model is not None,
             log=folder / "log.jsonl",
             resume_from=checkpoint,
+            near=training.near,
         )
     return Classifier(model.eval(), tokenizer, classes, max_length, run["base"], asked, len(inputs), history)
 
@@ -332,7 +338,24 @@ def _check(inputs: Inputs, labels: Ints, classes: Sequence[str], what: str) -> N
         raise InputError(f"A {what} row has no label of the {len(classes)} classes. Label it or leave it out.")
 
 
+def _check_patched(base: Path, classes: Sequence[str]) -> None:
+    """Raise InputError unless the folder holds a whole classifier of these classes, whose weights it makes sense to stay near to."""
+    mark = base / MARK
+    about = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else {}
+    if about.get("kind") != _KIND or about.get("adapter") or tuple(about.get("classes", ())) != tuple(classes):
+        raise InputError(
+            f"{base} holds no fully fine-tuned classifier of the classes {', '.join(classes)}, and only such a model can be patched. "
+            "Make one with curate finetune, or leave --near out."
+        )
+
+
 def _check_training(training: Training, *, evaluated: bool) -> None:
+    if training.near is not None:
+        check_distance(training.near)
+        if training.lora_rank is not None:
+            raise InputError(
+                "--near bounds the weights of the model itself, and LoRA leaves them as they are. Give one of the two."
+            )
     if training.report_to != "none" and find_spec(training.report_to) is None:
         raise InputError(
             f"{training.report_to} is not installed. Install it (pip install {training.report_to}), or log to none."

@@ -18,9 +18,11 @@ from curatekit.reporting import reporting
 from curatekit.select import choose
 from curatekit.select.prepare import feedback, prepare
 from curatekit.specs import Specification, test_cases
+from curatekit.train.classifier import Training
 from tests.fake_encoder import FakeEncoder
 from tests.guided_sample import HELDOUT, POOL, SPECIFICATIONS, TRAIN
 from tests.notes import Notes
+from tests.tiny import tiny_base
 
 SPECS = tuple(
     Specification(one["id"], one["statement"], one["label"], tuple(one["examples"]), tuple(one["tests"]))  # type: ignore[arg-type]
@@ -304,3 +306,34 @@ def test_bad_input_is_one_sentence(changes: dict[str, Any], message: str) -> Non
     with pytest.raises(InputError) as raised:
         protocol(**changes)
     assert message in str(raised.value)
+
+
+def test_a_patched_model_learns_from_the_added_rows_alone_and_keeps_what_it_knew(measured: Guided) -> None:
+    patched = protocol(budgets=(8,), near=0.5)
+    anew = {(row.method, row.k): row.measures["failure_rate"].mean for row in measured.table}
+    near = {(row.method, row.k): row.measures for row in patched.table}
+    assert near["none", 0]["failure_rate"].mean == anew["none", 0]
+    assert near["influence", 8]["failure_rate"].mean < anew["none", 0]
+    assert near["influence", 8]["accuracy"].mean >= near["none", 0]["accuracy"].mean - 0.05
+    barely = {(row.method, row.k): row.measures for row in protocol(budgets=(8,), near=1e-4).table}
+    assert barely["influence", 8]["failure_rate"].mean == barely["none", 0]["failure_rate"].mean
+
+
+def test_a_transformer_is_patched_from_the_first_model_of_its_seed(tmp_path: Path) -> None:
+    train, heldout, pool = dataset(TRAIN), dataset(HELDOUT), dataset(POOL)
+    tests = test_cases(SPECS, train.classes)
+    training = Training(epochs=2, learning_rate=3e-3, bf16=False, eval_strategy="no")
+    given = (str(tiny_base(tmp_path / "base")), train, pool, heldout, tests, training)
+    rows = np.arange(len(pool))[-8:]
+    plain = transformer_learner(*given)
+    barely = transformer_learner(*given, near=1e-6, home=tmp_path)
+    for seed in (0, 1):
+        first = plain.learn(np.zeros(0, int), seed)
+        for answer, same in zip(first, barely.learn(rows, seed), strict=True):
+            assert np.array_equal(answer, same)
+    kept = transformer_learner(*given, near=0.1, home=tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    moved = kept.learn(rows[:3], 0)  # rows of one label
+    assert (tmp_path / "home" / "0" / "curatekit.json").is_file()
+    assert len({plain.key, barely.key, kept.key}) == 3
+    assert np.array_equal(moved.tests, kept.learn(rows[:3], 0).tests)

@@ -57,6 +57,9 @@ def whole_numbers(context: click.Context, parameter: click.Parameter, value: str
               help="Train the probe, or fine-tune this transformer: a folder or a hub name.")  # fmt: skip
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True, metavar="N",
               help="Fine-tune a transformer for this many epochs.")  # fmt: skip
+@click.option("--patch", type=click.FloatRange(min=0, min_open=True), metavar="DISTANCE",
+              help="Do not train M1 and M2 anew: teach M0 the added rows alone, its weights moving by this share of their length "
+              "at the most.")  # fmt: skip
 @data_options
 @encoder_options
 @seed_option
@@ -73,6 +76,7 @@ def command(
     methods: tuple[str, ...],
     model: str,
     epochs: float,
+    patch: float | None,
     data_options: DataOptions,
     encoder_options: EncoderOptions,
     seed: int,
@@ -124,10 +128,11 @@ def command(
             methods=methods,
             model=model,
             training=Training(epochs=epochs),
+            near=patch,
             store=store,
             cache=Cache(chosen_by.cache),
         )
-        payload = {"trained": model, **described(measured)}
+        payload = {"trained": model, "patched_within": patch, **described(measured)}
         if output.suffix == ".json":
             write_json(output, plain({**payload, "runs": [vars(one) for one in measured.runs]}))
         else:

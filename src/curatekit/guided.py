@@ -13,9 +13,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ from curatekit.select.prepare import (
     require_unseen,
 )
 from curatekit.specs import Cases, Specification, stand_among, test_cases
+from curatekit.train.patch import check_distance, patched_probe
 
 if TYPE_CHECKING:
     from curatekit.cache import Cache
@@ -146,13 +148,15 @@ def guided(
     methods: Sequence[str] = ("influence",),
     model: str = "probe",
     training: Training | None = None,
+    near: float | None = None,
     store: Path | None = None,
     cache: Cache | None = None,
 ) -> Guided:
     """Return M0, M1, M1' and M2 (each of `methods`) measured, at each of the budgets k, over the seeds.
 
     specifications: with their tests, which only the measuring sees. model: "probe", or the base of a transformer to fine-tune
-    with `training`. store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
+    with `training`. near: None trains each model anew on the training data and the added rows; a distance patches M0 with the
+    added rows alone, its weights θ₀ moved by near · ‖θ₀‖ at the most (see train.patch). store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
     depend on a seed is run for the first one alone. No method may choose rows that are tests, training or held-out rows. Raises
     InputError as `prepare` does and for a budget beyond the pool, Locked when another process has the store.
     """
@@ -172,13 +176,15 @@ def guided(
     if (heldout.labels < 0).any():
         raise InputError(f"{heldout.name} has rows without label, which measure nothing. Drop them, or label them.")
     runs = []
-    with _opened(store) as stored:
+    with ExitStack() as folders:
+        stored = folders.enter_context(_opened(store))
         prepared = prepare(train, pool, specifications, encoder, cache)
         _say_near_duplicates(prepared, tests, encoder, cache)
         if model == "probe":
-            learner = probe_learner(prepared, heldout, tests, encoder, cache)
+            learner = probe_learner(prepared, heldout, tests, encoder, cache, near)
         else:
-            learner = transformer_learner(model, train, pool, heldout, tests, training)
+            home = None if near is None else folders.enter_context(_kept_beside(store))
+            learner = transformer_learner(model, train, pool, heldout, tests, training, near, home)
         key = _key(train, heldout, pool, specifications, encoder.key, learner.key)
         plan = list(_plan(learner, methods, budgets, seeds))
         measure = _measure(prepared, learner, heldout, tests)
@@ -194,40 +200,77 @@ def guided(
 
 
 def probe_learner(
-    prepared: Prepared, heldout: Dataset, tests: Cases, encoder: Encoder, cache: Cache | None = None
+    prepared: Prepared,
+    heldout: Dataset,
+    tests: Cases,
+    encoder: Encoder,
+    cache: Cache | None = None,
+    near: float | None = None,
 ) -> Learner:
-    """Return the learner that refits the probe; it has no random part."""
+    """Return the learner that refits the probe, or patches it within the distance `near`; it has no random part."""
     test_features, heldout_features = (
         prepared.features.transform(embed((texts,), encoder, cache).layers, texts)
         for texts in (tests.texts, heldout.texts)
     )
 
+    material = prepared.material
+    if near is not None:
+        check_distance(near)
+
     def learn(rows: Ints, seed: int) -> Predicted:
-        probe = refit(prepared.material, rows, prepared.probe)
+        if near is None or not len(rows):
+            probe = refit(material, rows, prepared.probe)
+        else:
+            probe = patched_probe(prepared.probe, material.pool_features[rows], material.pool_labels[rows], near)
         return Predicted(probe.logits(test_features).argmax(axis=1), probe.logits(heldout_features).argmax(axis=1))
 
-    return Learner("probe", False, learn)
+    return Learner(f"probe near {near}", False, learn)
 
 
 def transformer_learner(
-    base: str, train: Dataset, pool: Dataset, heldout: Dataset, tests: Cases, training: Training | None = None
+    base: str,
+    train: Dataset,
+    pool: Dataset,
+    heldout: Dataset,
+    tests: Cases,
+    training: Training | None = None,
+    near: float | None = None,
+    home: Path | None = None,
 ) -> Learner:
-    """Return the learner that fine-tunes the transformer `base`."""
+    """Return the learner that fine-tunes the transformer `base`.
+
+    near: patches the M0 of the same seed within that distance; each M0 is then kept in the folder `home`.
+    """
     from curatekit.encoders.contents import weights_hash
     from curatekit.encoders.places import find_base
-    from curatekit.train.classifier import Training, fit_classifier
+    from curatekit.train.classifier import Classifier, Training, fit_classifier
 
     training = training or Training()
+    if near is not None and home is None:
+        raise ValueError("to patch M0 there must be a folder to keep it in")
 
-    def learn(rows: Ints, seed: int) -> Predicted:
+    def fitted(rows: Ints, seed: int, folder: Path | None = None) -> Classifier:
         texts = (*train.texts, *(pool.texts[row] for row in rows))
         labels = np.concatenate([train.labels, pool.labels[rows]])
-        classifier = fit_classifier((texts,), labels, train.classes, base=base, training=training, seed=seed)
+        return fit_classifier((texts,), labels, train.classes, base=base, training=training, seed=seed, output_dir=folder,
+                              overwrite=True)  # fmt: skip
+
+    def patched(rows: Ints, seed: int, home: Path) -> Classifier:
+        folder = home / str(seed)
+        before = fitted(NOTHING, seed, folder)
+        if not len(rows):
+            return before
+        texts = tuple(pool.texts[row] for row in rows)
+        patch = replace(training, near=near)
+        return fit_classifier((texts,), pool.labels[rows], train.classes, base=folder, training=patch, seed=seed)
+
+    def learn(rows: Ints, seed: int) -> Predicted:
+        classifier = fitted(rows, seed) if home is None else patched(rows, seed, home)
         answered = (classifier.pred_probs((asked,)).argmax(axis=1) for asked in (tests.texts, heldout.texts))
         return Predicted(*answered)
 
     weights = weights_hash(find_base(base))  # a model that was trained anew in its folder is another one
-    return Learner(f"{weights} {json.dumps(asdict(training), sort_keys=True)}", True, learn)
+    return Learner(f"{weights} {json.dumps(asdict(training), sort_keys=True)} near {near}", True, learn)
 
 
 def signal_and_outcome(runs: Sequence[Run]) -> Correlation | None:
@@ -341,6 +384,15 @@ def _key(
         [encoder, learner, __version__, *map(code_of, _CODE)],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _kept_beside(store: Path | None) -> Iterator[Path]:
+    """Yield the folder for the models M0: beside the store, or, where there is none, one that goes."""
+    with TemporaryDirectory(prefix="curatekit-") as scratch:
+        home = Path(scratch) if store is None else store.with_name(f"{store.name}.M0")
+        home.mkdir(exist_ok=True)
+        yield home
 
 
 @contextmanager

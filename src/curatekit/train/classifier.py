@@ -139,7 +139,10 @@ def fit_classifier(
     Raises InputError when fewer than two classes have rows, or when `output_dir` holds another run (see `overwrite`).
     """
     training = training or Training()
-    check_rows(inputs, labels, classes)
+    if training.near is None:
+        check_rows(inputs, labels, classes)
+    else:  # a patch may be about one label: the base knows the others
+        _check(inputs, labels, classes, "training")
     if (eval_inputs is None) != (eval_labels is None):
         raise ValueError("eval_inputs and eval_labels go together")
     evaluation = None

@@ -81,7 +81,7 @@ def test_the_tests_of_the_specifications_are_never_opened(encoder: Any, paths: d
         (["-k", 0], "k is 0, and the pool has 36 rows"),
         (
             ["--method", "influense"],
-            "Did you mean 'influence'? Choose one of: random, random-matched, nearest, influence",
+            "Did you mean 'influence'? Choose one of: random, random-matched, balanced, quota, nearest",
         ),
         (["--label", "lable"], "Did you mean 'label'?"),
     ],

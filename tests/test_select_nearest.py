@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from curatekit.errors import InputError
-from curatekit.select.nearest import _Queue, nearest
+from curatekit.index import nearest as neighbours
+from curatekit.select.nearest import nearest
+from curatekit.select.turns import Candidates, Queue
 
 
 def unit(rng: np.random.Generator, n: int, d: int = 8) -> np.ndarray:
@@ -88,8 +90,10 @@ def test_a_specification_without_rows_left_passes_its_turn() -> None:
 def test_diversity_counts_the_rows_taken_before_the_candidates_were_filled_up() -> None:
     rng = np.random.default_rng(0)
     pool = unit(rng, 30)
-    queue, free = _Queue(pool, np.arange(30), unit(rng, 2), 1), np.ones(30, bool)
-    queue._fill(3)
+    examples = unit(rng, 2)
+    near = neighbours(examples, 3, pool)
+    queue = Queue(pool, np.arange(30), examples, Candidates(near.rows, near.similarity), 3, 0.5)
+    free = np.ones(30, bool)
     first = queue.take(free)
     assert first is not None
     free[queue.rows] = False  # others take the rest of the candidates

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import fields
-
 import numpy as np
 import pytest
 
-from curatekit import registry
 from curatekit.errors import InputError
 from curatekit.reporting import reporting
-from curatekit.select import Material, choose, is_fitted, is_seeded, label_averaging, shares
+from curatekit.select import Material, choose, label_averaging, shares
 from curatekit.select.random import random
 from curatekit.select.random_matched import random_matched
 from tests.notes import Notes
@@ -88,36 +84,6 @@ def small() -> Material:
         ("a", "b"),
         ("x", "y"),
     )
-
-
-@pytest.mark.parametrize("method", registry.names("select"))
-def test_every_method_of_the_table_returns_k_different_rows_with_reasons(method: str) -> None:
-    for k in (1, 5, 12):
-        found = choose(method, small(), k, seed=3)
-        assert [len(part) for part in found] == [k] * 4
-        assert len(set(found.rows.tolist())) == k
-        assert all(found.reason)
-        assert set(found.specification) <= {"", "a", "b"}
-
-
-@pytest.mark.parametrize("method", registry.names("select"))
-def test_no_method_can_ask_for_tests(method: str) -> None:
-    allowed = {field.name for field in fields(Material)} | {"k", "seed"}
-    assert not [name for name in allowed if "test" in name]
-    required = [
-        name
-        for name, of in inspect.signature(registry.load("select", method)).parameters.items()
-        if of.default is of.empty
-    ]
-    assert set(required) <= allowed
-
-
-def test_only_the_baselines_are_seeded() -> None:
-    assert [name for name in registry.names("select") if is_seeded(name)] == ["random", "random-matched"]
-
-
-def test_only_methods_that_read_the_examples_themselves_are_fitted_to_them() -> None:
-    assert [name for name in registry.names("select") if is_fitted(name)] == ["nearest", "influence"]
 
 
 def test_k_and_method_are_checked() -> None:

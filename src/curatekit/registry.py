@@ -100,9 +100,40 @@ TABLES: dict[str, dict[str, Entry]] = {
             "curatekit.select.random_matched:random_matched",
             "k rows at random with the specifications' label shares: the fair baseline",
         ),
-        "nearest": Entry(
-            "curatekit.select.nearest:nearest",
-            "same label, nearest to the examples, a quota for each specification, MMR diversity",
+        "balanced": Entry(
+            "curatekit.select.balanced:balanced",
+            "k rows at random, as many of each label: the fair baseline for what is averaged over labels",
+        ),
+        "quota": Entry(
+            "curatekit.select.quota:quota", "same label, nearest to the examples, a quota for each specification"
+        ),
+        "nearest": Entry("curatekit.select.nearest:nearest", "quota, with MMR diversity within each specification"),
+        "mmr": Entry("curatekit.select.mmr:mmr", "same label, MMR over the whole selection, without quota"),
+        "facility-location": Entry(
+            "curatekit.select.facility_location:facility_location",
+            "rows that together stand near to as many examples of the same label as can be",
+        ),
+        "specification-probe": Entry(
+            "curatekit.select.specification_probe:specification_probe",
+            "quota of rows whose label a probe of the examples alone shares",
+        ),
+        "dsir": Entry("curatekit.select.dsir:dsir", "importance resampling by label and hashed n-grams"),
+        "dsir-embedding": Entry(
+            "curatekit.select.dsir_embedding:dsir_embedding",
+            "importance resampling by label and density of embeddings",
+        ),
+        "tsds": Entry(
+            "curatekit.select.tsds:tsds",
+            "optimal transport to rows of the same label, near-duplicates sharing a place",
+        ),
+        "lowest-pvi": Entry("curatekit.select.lowest_pvi:lowest_pvi", "the hardest labels for the model as it is"),
+        "uncertainty": Entry("curatekit.select.uncertainty:uncertainty", "the rows that the model is least sure of"),
+        "ambiguous": Entry(
+            "curatekit.select.ambiguous:ambiguous",
+            "the rows whose label the model wavers about when it is trained anew",
+        ),
+        "coreset": Entry(
+            "curatekit.select.coreset:coreset", "k-centre greedy: far from what is trained on, and from each other"
         ),
         "influence": Entry(
             "curatekit.select.influence:influence",

@@ -49,6 +49,8 @@ class Material:
     specifications: tuple[str, ...]  # S ids
     classes: tuple[str, ...]  # K names
     C: float = 1.0  # the probe's, chosen on the training rows
+    pool_texts: tuple[str, ...] = ()  # N, for methods that read words
+    example_texts: tuple[str, ...] = ()  # m
 
 
 def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
@@ -78,7 +80,7 @@ def is_seeded(method: str) -> bool:
 def is_fitted(method: str) -> bool:
     """Return whether the method chooses by the examples themselves, so that a failure rate on them flatters its rows."""
     asked = inspect.signature(registry.load("select", method)).parameters
-    return "example_features" in asked or "example_embeddings" in asked
+    return any(name in asked for name in ("example_features", "example_embeddings", "example_texts"))
 
 
 def label_averaging(labels: Ints) -> Floats:

@@ -95,6 +95,8 @@ def prepare(
         specifications=tuple(specification.id for specification in specifications),
         classes=train.classes,
         C=probe.C,
+        pool_texts=pool.texts,
+        example_texts=cases.texts,
     )
     # Refitted at that C like every other, so that M0 differs from them by its rows alone.
     return Prepared(material, features, refit(material, NOTHING, probe))

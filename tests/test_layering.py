@@ -25,7 +25,7 @@ LAYERS = [
     {"scores", "information"},
     {"plot"},
     {"annotators", "compare_labels", "health", "label_cells", "multilabel", "preferences", "targets", "label_errors"},
-    {"audit", "fix"},
+    {"audit", "fix", "specify"},
     {"evaluate"},
     {"train"},
     {"select"},

@@ -28,6 +28,7 @@ from curatekit_cli import (
     pvi_words,
     review,
     select,
+    spec,
 )
 from curatekit_cli._group import CommandWithCommands
 
@@ -59,6 +60,7 @@ for module in (
     predict,
     review,
     select,
+    spec,
 ):
     main.add_command(module.command)
 main.add_command(

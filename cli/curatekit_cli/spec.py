@@ -1,0 +1,14 @@
+"""curate spec: the commands about specifications themselves"""
+
+from __future__ import annotations
+
+import click
+
+from curatekit_cli import spec_check
+
+command = click.Group(
+    "spec",
+    [spec_check.command],
+    help="Check specifications, find those that a model's errors ask for, and name a slice in words."
+    "\n\nExample: curate spec check specs.yaml --train train.csv --pool pool.csv",
+)

@@ -179,8 +179,11 @@ def window(tmp_path: Path) -> Iterator[Browser]:
 
 def shows(row: int) -> str:
     """The row is there, painted, and keys are heard."""
-    there = f"document.querySelector('[data-row=\"{row}\"]')"
-    return f"{there} && document.readyState === 'complete' && !document.documentElement.dataset.busy"
+    return idle(f"document.querySelector('[data-row=\"{row}\"]')")
+
+
+def idle(what: str) -> str:
+    return f"{what} && document.readyState === 'complete' && !document.documentElement.dataset.busy"
 
 
 @in_a_browser
@@ -283,16 +286,16 @@ def test_every_key_does_what_it_says(issues: Path, window: Browser) -> None:
         window.press("Enter", "\r")
         window.wait(shows(70))
         window.press("g")
-        window.wait("document.querySelector('.grid') && !document.documentElement.dataset.busy")
+        window.wait(idle("document.querySelector('.grid')"))
         window.press("t")
         window.press("k")
-        window.wait(f"{decided} === '13'")
+        window.wait(idle(f"{decided} === '13'"))
         window.press("z")
-        window.wait(f"{decided} === '3'")
+        window.wait(idle(f"{decided} === '3'"))
         window.press("v")
-        window.wait("document.querySelector('h1').textContent === 'Overview' && !document.documentElement.dataset.busy")
+        window.wait(idle("document.querySelector('h1').textContent === 'Overview'"))
         window.value("history.back()")
-        window.wait("document.querySelector('.grid') && !document.documentElement.dataset.busy")
+        window.wait(idle("document.querySelector('.grid')"))
         rows = page.ask("GET", "/decisions.csv").text
         assert "m2,request,complaint,drop,anna,k is no key in here" in rows
         assert "m0,complaint,praise,praise,anna" in rows
@@ -327,6 +330,6 @@ def test_the_theme_follows_the_screen_and_what_is_written_can_be_read(issues: Pa
         assert window.value(contrast) >= 4.5
         names = window.value(
             "[...document.querySelectorAll('button, input:not([type=hidden]), select, textarea, progress, meter')]"
-            ".filter((e) => !(e.innerText || e.labels?.length || e.getAttribute('aria-label'))).map((e) => e.outerHTML)"
+            ".filter((e) => !(e.textContent.trim() || e.labels?.length || e.getAttribute('aria-label'))).map((e) => e.outerHTML)"
         )
         assert names == [], "everything that can be used has a name for who does not see it"

@@ -1,0 +1,141 @@
+"""The review page on 100,000 rows: time to the first page, a decision's time at the 95th percentile, memory.
+
+The server is the real command in a process of its own, asked over HTTP as the page's script asks: a decision is the form
+that is sent and the next row that comes back. Texts are made up, 20 to 60 words each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import numpy as np
+import polars as pl
+
+from benchmarks.record import record
+
+WORDS = (
+    "late",
+    "parcel",
+    "kind",
+    "broken",
+    "thanks",
+    "when",
+    "please",
+    "never",
+    "again",
+    "garden",
+    "train",
+    "rude",
+    "café",
+)
+
+
+def write_issues(path: Path, rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(20, 60, rows)
+    words = np.array(WORDS, dtype=object)[rng.integers(0, len(WORDS), int(lengths.sum()))]
+    texts = [" ".join(part) for part in np.split(words, np.cumsum(lengths)[:-1])]
+    score = np.sort(rng.random(rows)).round(6)
+    given, other = rng.integers(0, 5, rows), rng.integers(0, 5, rows)
+    pl.DataFrame(
+        {
+            "id": [f"m{i}" for i in range(rows)],
+            "text": texts,
+            "given_label": [f"label {k}" for k in given],
+            "suggested_label": [f"label {k}" for k in other],
+            "score": score,
+            "p_wrong": (1 - score).round(6),
+            "is_issue": score < 0.1,
+            "reasons": "p(label) = 0.10; 3 of 50 neighbours agree; PVI −1.2 bits",
+            "self_confidence": score,
+            "knn_agreement": score,
+            "suggested_probability": (1 - score).round(6),
+        }
+    ).write_csv(path)
+
+
+def measured(folder: Path, decisions: int, *options: str) -> dict[str, float]:
+    """Return what one session costs: the first page, then so many decisions, undone one by one at the end."""
+    began = time.perf_counter()
+    server = subprocess.Popen(
+        [str(Path(sys.executable).parent / "curate"), "review", "issues.csv", "--no-open", "--json", *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        address = urlsplit(json.loads(server.stdout.readline())["address"])
+        announced = time.perf_counter()
+        client = http.client.HTTPConnection("127.0.0.1", address.port or 0)
+        headers = {"Origin": f"http://{address.netloc}", "Content-Type": "application/x-www-form-urlencoded"}
+
+        def ask(method: str, path: str, fields: dict[str, str] | None = None) -> tuple[http.client.HTTPResponse, str]:
+            client.request(method, path, urlencode(fields) if fields is not None else None, headers)
+            answer = client.getresponse()
+            return answer, answer.read().decode()
+
+        answer, _ = ask("GET", f"{address.path}?{address.query}")
+        headers["Cookie"] = (answer.getheader("set-cookie") or "").split(";")[0]
+        _, text = ask("GET", "/")
+        first = time.perf_counter()
+        assert "data-row=" in text
+        taken = []
+        for number in range(decisions):
+            hidden = dict(re.findall(r'type="hidden" name="(key|version)" value="([^"]*)"', text))
+            start = time.perf_counter()
+            answer, _ = ask("POST", "/decide", {**hidden, "said": "keep" if number % 2 else "drop", "where": ""})
+            assert answer.status == 303, answer.status
+            _, text = ask("GET", answer.getheader("location") or "/")
+            taken.append(time.perf_counter() - start)
+        searched = time.perf_counter()
+        ask("GET", "/?search=garden+train+rude")
+        found = time.perf_counter()
+        status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+        peak = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+        cpu = Path(f"/proc/{server.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+        return {
+            "start_to_address_s": round(announced - began, 3),
+            "address_to_first_page_s": round(first - announced, 3),
+            "start_to_first_page_s": round(first - began, 3),
+            "decision_median_ms": round(float(np.median(taken)) * 1e3, 2),
+            "decision_p95_ms": round(float(np.quantile(taken, 0.95)) * 1e3, 2),
+            "decision_most_ms": round(max(taken) * 1e3, 2),
+            "search_s": round(found - searched, 3),
+            "peak_memory_mb": round(peak, 1),
+            "server_cpu_s": (int(cpu[11]) + int(cpu[12])) / 100,
+        }
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run review", description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--decisions", type=int, default=500)
+    arguments = parser.parse_args(argv)
+    results = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_issues(folder / "issues.csv", arguments.rows, 0)
+        for case, options in (
+            ("suspicion", ()),
+            ("again, with decisions", ()),
+            ("audit", ("--order", "audit", "--store", "audit.sqlite")),
+        ):
+            decisions = min(arguments.decisions, 150) if case == "audit" else arguments.decisions
+            results[case] = measured(folder, decisions, *options)
+            print(case, results[case], flush=True)
+    print(record("review", argv, results, rows=arguments.rows, decisions=arguments.decisions))

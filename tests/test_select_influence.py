@@ -10,6 +10,9 @@ from curatekit.select import Material, choose, label_averaging
 from curatekit.select.influence import influence
 
 
+NONE = np.zeros(0, int)
+
+
 def material(seed: int, n_classes: int) -> Material:
     rng = np.random.default_rng(seed)
     p = 5
@@ -38,10 +41,16 @@ def objective(probe: Probe, given: Material, keep: float) -> float:
     ) + keep * loss(probe, given.train_features, given.train_labels, label_averaging(given.train_labels))
 
 
-def written_out(given: Material, keep: float) -> np.ndarray:
+def refitted(given: Material, added: np.ndarray) -> tuple[Probe, np.ndarray]:
+    features = np.vstack([given.train_features, given.pool_features[added]])
+    labels = np.append(given.train_labels, given.pool_labels[added])
+    return fit_probe(features, labels, len(given.classes), C=given.C), features
+
+
+def written_out(given: Material, keep: float, added: np.ndarray = NONE) -> np.ndarray:
     """Return ∇J · H⁻¹ ∇ℓ of each pool row and of each specification's own loss, (N, 1 + S), by loops and a dense inverse."""
     n_classes = len(given.classes)
-    probe = fit_probe(given.train_features, given.train_labels, n_classes, C=given.C)
+    probe, features = refitted(given, added)
 
     def gradient(x: np.ndarray, y: int) -> np.ndarray:
         slope = softmax(probe.logits(x[None]))[0] - np.eye(n_classes)[y]
@@ -49,7 +58,7 @@ def written_out(given: Material, keep: float) -> np.ndarray:
 
     size = (given.train_features.shape[1] + 1) * n_classes
     hessian = np.zeros((size, size))
-    for x in given.train_features:
+    for x in features:
         probs = softmax(probe.logits(x[None]))[0]
         x1 = np.append(x, 1)
         hessian += np.kron(np.outer(x1, x1), np.diag(probs) - np.outer(probs, probs))
@@ -87,6 +96,26 @@ def test_one_round_takes_the_rows_of_greatest_influence(
         best = int(truth[row, 1:].argmax())
         assert name == (given.specifications[best] if truth[row, 1 + best] > 0 else "")
         assert (repr(name) if name else "training data") in reason
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_second_round_minds_the_training_loss_by_what_the_first_did_to_it(seed: int) -> None:
+    given = material(seed, 2)
+    fields = {name: value for name, value in vars(given).items() if not name.endswith(("embeddings", "texts"))}
+    found = influence(**fields, k=20, rounds=2)
+    first = found.rows[:10]
+    weights = label_averaging(given.train_labels)
+    before, after = (
+        loss(refitted(given, rows)[0], given.train_features, given.train_labels, weights) for rows in (NONE, first)
+    )
+    keep = float(np.clip(np.exp(10 * (after / before - 1)), 0.3, 20))
+    assert keep != pytest.approx(1, abs=0.02)
+    truth = written_out(given, keep, first)[:, 0]
+    truth[first] = -np.inf
+    assert len(set(found.rows[10:]) & set(np.argsort(-truth)[:10])) >= 9
+    np.testing.assert_allclose(
+        found.value[10:], truth[found.rows[10:]], rtol=0.1, atol=0.02 * np.abs(found.value).max()
+    )
 
 
 def test_influence_foretells_what_training_on_the_row_does() -> None:

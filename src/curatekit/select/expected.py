@@ -104,6 +104,7 @@ def with_examples(material: Material, rows: Ints) -> Material:
         example_labels=material.example_labels[rows],
         example_specifications=codes,
         specifications=tuple(material.specifications[s] for s in left),
+        example_texts=tuple(material.example_texts[row] for row in rows) if material.example_texts else (),
     )
 
 

@@ -11,13 +11,18 @@ from collections.abc import Callable
 import numpy as np
 
 from curatekit.arrays import Floats, Ints, Strings
-from curatekit.predict.probe import Probe, fit_probe, softmax
+from curatekit.predict.probe import Probe, fit_probe, log_loss, softmax
 from curatekit.reporting import step
 from curatekit.select import Selection, label_averaging
 
 _MOST_ITERATIONS = 100
 _TOLERANCE = 0.01  # of the conjugate gradients: below it the ranking of the pool no longer changes
 _ROUGHLY = 0.1  # where the only question is which specification gains most
+_ASCENT = 10.0  # a training loss 1 % above M0's raises its weight by a tenth
+_LEAST, _MOST = (
+    0.3,
+    20.0,
+)  # of that weight: below, what was known is given up unseen while the loss still falls elsewhere
 
 
 def influence(
@@ -38,10 +43,11 @@ def influence(
 ) -> Selection:
     """Return k rows by their influence ∇J · H⁻¹ ∇ℓ(row): how far each would lower J, in nats, were it trained on.
 
-    J is the loss on the specifications' examples plus `keep` times that on the training rows, both averaged over labels:
+    J is the loss on the specifications' examples plus λ times that on the training rows, both averaged over labels:
     neither the rarer label nor what the model does well already is given up. ℓ is the log loss of one row, H the Hessian of
     the probe's training objective. Each of the rounds takes the best k / rounds rows, then refits the probe with them, so that later
-    rounds mend what is still wrong. `value` is the influence, `specification` the one whose own mean loss the row
+    rounds mend what is still wrong. λ is the multiplier of the constraint that the training rows' loss L stay at most M0's, L₀: it
+    begins at `keep` and is multiplied by e^(10 (L / L₀ − 1)) after each round, within 0.3 … 20. `value` is the influence, `specification` the one whose own mean loss the row
     lowers most. Koh and Liang (2017), "Understanding black-box predictions via influence functions", equation 2.
     """
     example_weights, train_weights = label_averaging(example_labels), label_averaging(train_labels)
@@ -49,12 +55,17 @@ def influence(
     chosen: Ints = np.zeros(0, np.int64)
     rounds_made: list[Selection] = []
     probe: Probe | None = None
+    before = 0.0
     sizes = np.diff(np.linspace(0, k, min(rounds, k) + 1).astype(int))
     with step("choosing rows", k, "rows") as advance:
         for number, size in enumerate(sizes, start=1):
             features = np.vstack([train_features, pool_features[chosen]])
             labels = np.concatenate([train_labels, pool_labels[chosen]])
             probe = fit_probe(features, labels, len(classes), C=C, start=probe)
+            loss = log_loss(train_labels, probe.logits(train_features), train_weights)
+            if number == 1:
+                before = loss
+            keep = float(np.clip(keep * np.exp(_ASCENT * (loss / before - 1)), _LEAST, _MOST)) if number > 1 else keep
             solve = _solver(probe, features)
             slopes, pool_slopes = (
                 _slopes(probe, example_features, example_labels),

@@ -9,7 +9,6 @@ from curatekit.predict.probe import Probe, fit_probe, softmax
 from curatekit.select import Material, choose, label_averaging
 from curatekit.select.influence import influence
 
-
 NONE = np.zeros(0, int)
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given as given_by
+from hypothesis import strategies as st
 
 from curatekit.predict.probe import Probe, fit_probe, softmax
 from curatekit.select import Material, choose, label_averaging
+from curatekit.select import influence as module
 from curatekit.select.influence import influence
 
 NONE = np.zeros(0, int)
@@ -27,6 +35,12 @@ def material(seed: int, n_classes: int) -> Material:
         *train, pool[0], pool[0], pool[1], examples[0], examples[0], examples[1], specifications,
         ("a", "b", "c"), tuple("xyz"[:n_classes]), C=1.0,
     )  # fmt: skip
+
+
+def asked_of(given: Material) -> dict[str, Any]:
+    """Return what influence asks of the material, by name."""
+    asked = signature(influence).parameters
+    return {name: value for name, value in vars(given).items() if name in asked}
 
 
 def loss(probe: Probe, features: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
@@ -81,7 +95,7 @@ def test_one_round_takes_the_rows_of_greatest_influence(
     monkeypatch: pytest.MonkeyPatch, seed: int, n_classes: int, keep: float
 ) -> None:
     given = material(seed, n_classes)
-    fields = {name: value for name, value in vars(given).items() if not name.endswith(("embeddings", "texts"))}
+    fields = asked_of(given)
     truth = written_out(given, keep)
     order = np.argsort(-truth[:, 0])
     loose = influence(**fields, k=15, rounds=1, keep=keep)
@@ -100,7 +114,7 @@ def test_one_round_takes_the_rows_of_greatest_influence(
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_second_round_minds_the_training_loss_by_what_the_first_did_to_it(seed: int) -> None:
     given = material(seed, 2)
-    fields = {name: value for name, value in vars(given).items() if not name.endswith(("embeddings", "texts"))}
+    fields = asked_of(given)
     found = influence(**fields, k=20, rounds=2)
     first = found.rows[:10]
     weights = label_averaging(given.train_labels)
@@ -119,7 +133,7 @@ def test_the_second_round_minds_the_training_loss_by_what_the_first_did_to_it(se
 
 def test_influence_foretells_what_training_on_the_row_does() -> None:
     given = material(4, 3)
-    fields = {name: value for name, value in vars(given).items() if not name.endswith(("embeddings", "texts"))}
+    fields = asked_of(given)
     found = influence(**fields, k=40, rounds=1)
     before = objective(fit_probe(given.train_features, given.train_labels, 3, C=1.0), given, 1.0)
     lowered = []
@@ -153,3 +167,23 @@ def test_more_than_chance_lowers_the_loss_on_held_out_rows_like_the_examples() -
         return objective(probe, given, 1.0)
 
     assert after(chosen) < after(random)
+
+
+def test_a_pool_in_a_memory_map_is_read_in_blocks_and_gives_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = material(7, 3)
+    half = given.pool_features.astype(np.float16)
+    whole = choose("influence", replace(given, pool_features=half.astype(np.float32)), 20)
+    np.save(tmp_path / "pool.npy", half)
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    mapped = choose("influence", replace(given, pool_features=np.load(tmp_path / "pool.npy", mmap_mode="r")), 20)
+    np.testing.assert_array_equal(whole.rows, mapped.rows)
+    np.testing.assert_allclose(whole.value, mapped.value, rtol=1e-4)
+
+
+@given_by(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.data())
+def test_the_largest_are_those_of_a_full_stable_sort(values: list[int], data: st.DataObject) -> None:
+    value = np.array(values, float)
+    size = data.draw(st.integers(1, len(values)))
+    np.testing.assert_array_equal(module._largest(value, size), np.argsort(-value, kind="stable")[:size])

@@ -47,9 +47,14 @@ def read_issues(path: Path | str) -> pl.DataFrame:
     the first rows.
     """
     from curatekit.readers import read_frame
+
+    return typed_issues(read_frame(path), path)
+
+
+def typed_issues(frame: pl.DataFrame, path: Path | str) -> pl.DataFrame:
+    """Return what `read_issues` does, of the columns in the file at `path` as they were read."""
     from curatekit.run import read_manifest
 
-    frame = read_frame(path)
     for name in _NEEDED:
         if name not in frame.columns:
             raise InputError(

@@ -34,6 +34,14 @@ MOST_FILTERS = 50
 _NUMBER = {said: number for number, said in enumerate((UNDECIDED, *SAID))}
 _VERDICTS = [_NUMBER[said] for said in (LABEL, KEEP, WRONG, DROP)]
 
+_ASKED = {
+    state: np.isin(np.arange(len(_NUMBER)), numbers)
+    for state, numbers in (
+        (TODO, [_NUMBER[UNDECIDED]]), (DECIDED, _VERDICTS), (CANNOT_TELL, [_NUMBER[UNSURE]]), (SKIPPED, [_NUMBER[SKIP]])
+    )
+}  # fmt: skip
+"""For each state, which of the numbers of what is said it asks for."""
+
 
 class Answer(NamedTuple):
     """What was answered to a row as it was shown: its key and version, one of SAID or "accept", and a label or a note."""
@@ -63,7 +71,8 @@ class Desk:
         self._decisions: dict[str, Decision] = {}
         self._said = np.zeros(0, np.int8)
         self._seen_changes = -1
-        self._matched: dict[Filter, Ints] = {}
+        self._matched: dict[Filter, Ints] = {}  # by filter, whatever is decided
+        self._shown: tuple[Filter, Ints] | None = None  # what was asked last, until something is decided
         self._refresh()
 
     def decision(self, row: int) -> Decision:
@@ -74,21 +83,17 @@ class Desk:
     def rows(self, filter: Filter) -> Ints:
         """Return the rows that the filter asks for, in order."""
         self._refresh()
+        if self._shown is not None and self._shown[0] == filter:
+            return self._shown[1]
         if filter.fixed not in self._matched:
             if len(self._matched) >= MOST_FILTERS:
                 self._matched.clear()
             self._matched[filter.fixed] = np.flatnonzero(matching(self.queue, filter, self.alike))
         rows = self._matched[filter.fixed]
-        if filter.state == ALL:
-            return rows
-        said = self._said[self.queue.contents[rows]]
-        wanted = {
-            TODO: [_NUMBER[UNDECIDED]],
-            DECIDED: _VERDICTS,
-            CANNOT_TELL: [_NUMBER[UNSURE]],
-            SKIPPED: [_NUMBER[SKIP]],
-        }
-        return rows[np.isin(said, wanted[filter.state])]
+        if filter.state != ALL:
+            rows = rows[_ASKED[filter.state][self._said[self.queue.contents[rows]]]]
+        self._shown = filter, rows
+        return rows
 
     def next_row(self, filter: Filter, after: int = -1) -> int | None:
         """Return the first row behind `after` that the filter asks for, else the first of all; None where there is none."""
@@ -157,6 +162,7 @@ class Desk:
         """Take these (n,) for the rows that are nearly the same, each named by the first of them."""
         self.alike = alike
         self._matched.clear()
+        self._shown = None
 
     def wrong(self) -> Ints:
         """Return (n,) 1 for each row whose given label was found wrong, 0 right, -1 not decided."""
@@ -210,17 +216,18 @@ class Desk:
         )
 
     def _take(self, made: dict[str, Decision]) -> None:
+        self._shown = None
         for key, decision in made.items():
             self._decisions[key] = decision
             row = self.queue.row_of.get(key)
             if row is not None:
-                self._said[self.queue.contents[row]] = _NUMBER[decision.said]
+                self._said[row] = _NUMBER[decision.said]
 
     def _refresh(self) -> None:
         changes = self.store.changed_by_others()
         if changes == self._seen_changes:
             return
         self._seen_changes = changes
-        self._said = np.zeros(int(self.queue.contents.max()) + 1, np.int8)
+        self._said = np.zeros(len(self.queue), np.int8)
         self._decisions = {}
         self._take(self.store.of(self.reviewer))

@@ -7,7 +7,7 @@ Material holds the specifications' examples. It has no place for their tests, so
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from curatekit import registry
 from curatekit.arrays import Floats, Ints, Strings
 from curatekit.errors import InputError
+from curatekit.reporting import note
 
 
 class Selection(NamedTuple):
@@ -51,6 +52,13 @@ class Material:
     C: float = 1.0  # the probe's, chosen on the training rows
     pool_texts: tuple[str, ...] = ()  # N, for methods that read words
     example_texts: tuple[str, ...] = ()  # m
+    weak: tuple[int, ...] = ()  # the specifications whose only example is their statement, which is none
+
+    def only(self, rows: Ints) -> Material:
+        """Return the material with these rows of the pool alone."""
+        texts = tuple(self.pool_texts[row] for row in rows) if self.pool_texts else ()
+        arrays = {name: getattr(self, name)[rows] for name in ("pool_features", "pool_embeddings", "pool_labels")}
+        return replace(self, pool_texts=texts, **arrays)
 
 
 def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
@@ -60,10 +68,45 @@ def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
     """
     function = registry.load("select", method)
     check_k(k, len(material.pool_labels))
+    asked_for = inspect.signature(function).parameters
+    if material.weak and any(name in asked_for for name in ("example_features", "example_texts")):
+        material = _without_weak(material, method)
     given = {**vars(material), "k": k, "seed": seed}
     asked = [name for name in inspect.signature(function).parameters if name in given]
     selection: Selection = function(**{name: given[name] for name in asked})
     return selection
+
+
+def _without_weak(material: Material, method: str) -> Material:
+    """Return the material without the specifications of which there is a statement alone; says so.
+
+    The statement tells where to look, not what a text of it is like. Measured on 29 HateCheck functionalities, each by one sentence,
+    k = 500: influence fails on 0.42 of their tests, worse than 0.39 at random with matched labels; nearest on 0.39, and averaged
+    over the labels on 0.38 to 0.40 at random.
+    """
+    strong = [s for s in range(len(material.specifications)) if s not in material.weak]
+    if not strong:
+        raise InputError(
+            f"{method!r} learns from examples, and the specifications are statements alone. Give them examples, or choose by "
+            "--method nearest."
+        )
+    note(
+        f"{method}: {len(material.weak)} specifications of a statement alone (weak: true) are not heard: it learns from examples. "
+        "--method nearest looks for rows by the statement."
+    )
+    kept = np.flatnonzero(np.isin(material.example_specifications, strong))
+    texts = tuple(material.example_texts[row] for row in kept) if material.example_texts else ()
+    arrays = {
+        name: getattr(material, name)[kept] for name in ("example_features", "example_embeddings", "example_labels")
+    }
+    return replace(
+        material,
+        example_texts=texts,
+        example_specifications=np.searchsorted(strong, material.example_specifications[kept]),
+        specifications=tuple(material.specifications[s] for s in strong),
+        weak=(),
+        **arrays,
+    )
 
 
 def check_k(k: int, size: int) -> None:

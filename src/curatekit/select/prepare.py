@@ -45,7 +45,7 @@ class Feedback(NamedTuple):
     by_label: float
     """The mean of the failure rates within each label."""
     per_specification: Floats
-    """(S,)"""
+    """(S,); NaN for a statement alone, which has no examples to fail on."""
     probe: Probe
 
 
@@ -95,6 +95,7 @@ def prepare(
         specifications=tuple(specification.id for specification in specifications),
         classes=train.classes,
         C=probe.C,
+        weak=tuple(number for number, specification in enumerate(specifications) if specification.weak),
         pool_texts=pool.texts,
         example_texts=cases.texts,
     )
@@ -112,18 +113,25 @@ def refit(material: Material, rows: Ints, start: Probe | None = None) -> Probe:
 def feedback(material: Material, rows: Ints, start: Probe | None = None) -> Feedback:
     """Return the feedback signal of choosing these rows: known before training, from the examples and never the tests."""
     probe = refit(material, rows, start)
-    failed = probe.logits(material.example_features).argmax(axis=1) != material.example_labels
-    counts = np.bincount(material.example_specifications, minlength=len(material.specifications))
-    failures = np.bincount(material.example_specifications, weights=failed, minlength=len(material.specifications))
-    by_label = float(failed @ label_averaging(material.example_labels))
-    return Feedback(float(failed.mean()), by_label, failures / counts, probe)
+    real = ~np.isin(material.example_specifications, material.weak)
+    failed = (probe.logits(material.example_features).argmax(axis=1) != material.example_labels)[real]
+    of, among = material.example_specifications[real], len(material.specifications)
+    with np.errstate(invalid="ignore"):  # NaN where a statement alone is known: there is nothing to fail on
+        per_specification = np.bincount(of, weights=failed, minlength=among) / np.bincount(of, minlength=among)
+    if not len(failed):
+        return Feedback(float("nan"), float("nan"), per_specification, probe)
+    by_label = float(failed @ label_averaging(material.example_labels[real]))
+    return Feedback(float(failed.mean()), by_label, per_specification, probe)
 
 
 def say_badly_served(names: Sequence[str] | Strings, before: Floats, after: Floats) -> None:
     """Note the specifications whose own examples the refitted probe fails on more often than not, or more than M0 by 0.1."""
     for served, words in (
-        (after <= 0.5, "the probe still fails on more than half of the examples of {}. Look for other data for these."),
-        (after <= before + 0.1, "the selection makes it worse, by more than 0.1 of the examples, for {}."),
+        (
+            ~(after > 0.5),
+            "the probe still fails on more than half of the examples of {}. Look for other data for these.",
+        ),
+        (~(after > before + 0.1), "the selection makes it worse, by more than 0.1 of the examples, for {}."),
     ):
         bad = [repr(name) for name, well in zip(names, served, strict=True) if not well]
         if bad:

@@ -1,0 +1,93 @@
+"""Statements alone: looked for by methods that retrieve, left out by those that learn from examples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from curatekit import registry
+from curatekit.errors import InputError
+from curatekit.reporting import reporting
+from curatekit.select import choose
+from curatekit.select.prepare import NOTHING, feedback, say_badly_served
+from tests.notes import Notes
+from tests.select_material import material
+
+LEARN = ("influence", "specification-probe", "dsir")
+RETRIEVE = ("nearest", "quota", "mmr")
+
+
+def with_statement(number: int) -> object:
+    """The material, of whose specifications one has its first example as its statement and no other."""
+    full = material()
+    kept = np.flatnonzero((full.example_specifications != number) | (np.arange(9) % 3 == 0))
+    texts = tuple(full.example_texts[row] for row in kept)
+    arrays = {
+        name: getattr(full, name)[kept]
+        for name in ("example_features", "example_embeddings", "example_labels", "example_specifications")
+    }
+    return replace(full, weak=(number,), example_texts=texts, **arrays)
+
+
+@pytest.mark.parametrize("method", LEARN)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_method_that_learns_chooses_as_if_the_statement_were_not_there(method: str, number: int) -> None:
+    full = material()
+    strong = [s for s in range(3) if s != number]
+    kept = np.isin(full.example_specifications, strong)
+    without = replace(
+        full,
+        example_texts=tuple(text for text, keep in zip(full.example_texts, kept, strict=True) if keep),
+        example_features=full.example_features[kept],
+        example_embeddings=full.example_embeddings[kept],
+        example_labels=full.example_labels[kept],
+        example_specifications=np.repeat([0, 1], 3),
+        specifications=tuple(full.specifications[s] for s in strong),
+    )
+    notes = Notes()
+    with reporting(notes):
+        found = choose(method, with_statement(number), 10, seed=3)
+    expected = choose(method, without, 10, seed=3)
+    assert found.rows.tolist() == expected.rows.tolist()
+    assert found.specification.tolist() == expected.specification.tolist()
+    assert any("1 specifications of a statement alone (weak: true) are not heard" in line for line in notes.lines)
+
+
+@pytest.mark.parametrize("method", RETRIEVE)
+def test_a_method_that_retrieves_looks_for_the_statement(method: str) -> None:
+    stated = with_statement(1)
+    found = choose(method, stated, 12)
+    own = found.rows[found.specification == "b"]
+    statement = stated.example_embeddings[stated.example_specifications == 1][0]
+    of_label = np.flatnonzero(stated.pool_labels == 1)
+    nearest = of_label[(stated.pool_embeddings[of_label] @ statement).argmax()]
+    assert nearest in own
+
+
+@pytest.mark.parametrize("method", LEARN)
+def test_statements_alone_are_refused_by_what_learns_from_examples(method: str) -> None:
+    with pytest.raises(
+        InputError, match=r"specifications are statements alone. Give them examples, or choose by --method nearest"
+    ):
+        choose(method, replace(material(), weak=(0, 1, 2)), 5)
+
+
+def test_every_method_runs_with_a_statement() -> None:
+    for method in registry.names("select"):
+        assert len(set(choose(method, with_statement(2), 9).rows.tolist())) == 9, method
+
+
+def test_the_signal_is_that_of_the_examples_alone() -> None:
+    full, stated = material(), with_statement(1)
+    found, every = feedback(stated, NOTHING), feedback(full, NOTHING)
+    assert np.isnan(found.per_specification).tolist() == [False, True, False]
+    assert found.per_specification[[0, 2]].tolist() == every.per_specification[[0, 2]].tolist()
+    assert found.failure_rate == pytest.approx(every.per_specification[[0, 2]].mean())
+    nothing = feedback(replace(full, weak=(0, 1, 2)), NOTHING)
+    assert np.isnan([nothing.failure_rate, nothing.by_label, *nothing.per_specification]).all()
+    notes = Notes()
+    with reporting(notes):
+        say_badly_served(stated.specifications, np.array([0.1, np.nan, 0.1]), np.array([0.2, np.nan, 0.1]))
+    assert notes.lines == []

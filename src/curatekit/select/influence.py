@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from curatekit.arrays import Floats, Ints, Strings
+from curatekit.predict.parallel import each_on_a_core
 from curatekit.predict.probe import Probe, fit_probe, log_loss, softmax
 from curatekit.reporting import step
 from curatekit.select import Selection, label_averaging
@@ -102,16 +103,18 @@ def _with_reasons(number: int, rows: Ints, value: Floats, lowered: Floats, speci
 
 def _pool_influence(features: Floats, labels: Ints, probe: Probe, direction: Floats) -> Floats:
     """Return direction · ∇ℓ of each row (N,) in one pass: logits and the features along the direction by one product a block."""
-    theta = np.vstack([probe.coef.T, probe.intercept])
-    both = np.hstack([theta, direction]).astype(np.float32)
-    value, n_classes = np.empty(len(features)), len(probe.intercept)
-    for first in range(0, len(features), _BLOCK):
+    both = np.hstack([np.vstack([probe.coef.T, probe.intercept]), direction]).astype(np.float32)
+    n_classes = len(probe.intercept)
+
+    def of_block(first: int) -> Floats:
         of = slice(first, first + _BLOCK)
         product = np.asarray(features[of], np.float32) @ both[:-1] + both[-1]
         slopes = softmax(product[:, :n_classes].astype(np.float64))
         slopes[np.arange(len(slopes)), labels[of]] -= 1
-        value[of] = np.einsum("nk,nk->n", slopes, product[:, n_classes:])
-    return value
+        along: Floats = np.einsum("nk,nk->n", slopes, product[:, n_classes:])
+        return along
+
+    return np.concatenate(list(each_on_a_core(of_block, range(0, len(features), _BLOCK))))
 
 
 def _largest(value: Floats, size: int) -> Ints:

@@ -23,31 +23,19 @@ import polars as pl
 
 from benchmarks.record import record
 
-WORDS = (
-    "late",
-    "parcel",
-    "kind",
-    "broken",
-    "thanks",
-    "when",
-    "please",
-    "never",
-    "again",
-    "garden",
-    "train",
-    "rude",
-    "café",
-)
+VOCABULARY = 20_000
 
 
-def write_issues(path: Path, rows: int, seed: int) -> None:
+def write_issues(folder: Path, rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     lengths = rng.integers(20, 60, rows)
-    words = np.array(WORDS, dtype=object)[rng.integers(0, len(WORDS), int(lengths.sum()))]
+    letters = np.array(list("aeinorstluécdmp"))
+    vocabulary = np.array(["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(VOCABULARY)], dtype=object)
+    words = vocabulary[np.minimum(rng.zipf(1.3, int(lengths.sum())), VOCABULARY) - 1]
     texts = [" ".join(part) for part in np.split(words, np.cumsum(lengths)[:-1])]
     score = np.sort(rng.random(rows)).round(6)
     given, other = rng.integers(0, 5, rows), rng.integers(0, 5, rows)
-    pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "id": [f"m{i}" for i in range(rows)],
             "text": texts,
@@ -61,14 +49,16 @@ def write_issues(path: Path, rows: int, seed: int) -> None:
             "knn_agreement": score,
             "suggested_probability": (1 - score).round(6),
         }
-    ).write_csv(path)
+    )
+    frame.write_csv(folder / "issues.csv")
+    frame.write_parquet(folder / "issues.parquet")
 
 
-def measured(folder: Path, decisions: int, *options: str) -> dict[str, float]:
+def measured(folder: Path, decisions: int, issues: str, *options: str) -> dict[str, float]:
     """Return what one session costs: the first page, then so many decisions, undone one by one at the end."""
     began = time.perf_counter()
     server = subprocess.Popen(
-        [str(Path(sys.executable).parent / "curate"), "review", "issues.csv", "--no-open", "--json", *options],
+        [str(Path(sys.executable).parent / "curate"), "review", issues, "--no-open", "--json", *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
@@ -99,7 +89,7 @@ def measured(folder: Path, decisions: int, *options: str) -> dict[str, float]:
             _, text = ask("GET", answer.getheader("location") or "/")
             taken.append(time.perf_counter() - start)
         searched = time.perf_counter()
-        ask("GET", "/?search=garden+train+rude")
+        ask("GET", "/?search=reason+that+is+not+there")
         found = time.perf_counter()
         status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
         peak = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
@@ -129,13 +119,15 @@ def main(argv: Sequence[str]) -> None:
     results = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_issues(folder / "issues.csv", arguments.rows, 0)
-        for case, options in (
-            ("suspicion", ()),
-            ("again, with decisions", ()),
-            ("audit", ("--order", "audit", "--store", "audit.sqlite")),
-        ):
+        write_issues(folder, arguments.rows, 0)
+        cases = {
+            "csv": ("issues.csv",),
+            "csv, opened again with decisions": ("issues.csv",),
+            "parquet": ("issues.parquet",),
+            "audit": ("issues.csv", "--order", "audit", "--store", "audit.sqlite"),
+        }
+        for case, words in cases.items():
             decisions = min(arguments.decisions, 150) if case == "audit" else arguments.decisions
-            results[case] = measured(folder, decisions, *options)
+            results[case] = measured(folder, decisions, *words)
             print(case, results[case], flush=True)
     print(record("review", argv, results, rows=arguments.rows, decisions=arguments.decisions))

@@ -69,11 +69,12 @@ class Desk:
         self.queue, self.store, self.reviewer = queue, store, reviewer
         self.alike: Ints = queue.alike
         self._decisions: dict[str, Decision] = {}
-        self._said = np.zeros(0, np.int8)
+        self._said = np.zeros(len(queue), np.int8)  # of the first row of each content
         self._seen_changes = -1
         self._matched: dict[Filter, Ints] = {}  # by filter, whatever is decided
         self._shown: tuple[Filter, Ints] | None = None  # what was asked last, until something is decided
         self._refresh()
+        self.queue.contents  # noqa: B018  # a second's work on 100,000 rows, that the first page need not wait for
 
     def decision(self, row: int) -> Decision:
         """Return what is decided of a row."""

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from curatekit_cli.main import main
-from tests.guided_sample import SPECIFICATIONS, write
+from tests.guided_sample import SPECIFICATIONS, plain, write
 
 
 def run(*arguments: object) -> Result:
@@ -71,5 +71,68 @@ def test_bad_input_is_one_sentence(paths: dict[str, Path]) -> None:
         (("check", paths["spec"], "--train", "no.csv"), "does not exist"),
     ):
         ran = run(*arguments)
+        assert ran.exit_code == 2, ran.output
+        assert said in ran.output
+
+
+@pytest.fixture
+def heldout(paths: dict[str, Path], tmp_path: Path) -> Path:
+    """Rows of the held-out kind, and a slice of parcels that are praised where everything like it in training is bad."""
+    parcels = [f"My {kind} parcel came {when}." for kind in ("big", "small", "red", "blue", "grey", "old") for when in
+               ("late", "at last", "on Monday", "in May", "at noon", "broken")]  # fmt: skip
+    others = pl.DataFrame(
+        plain(["boat", "book", "cake", "door", "garden", "lamp", "play", "desk", "walk", "wine"]), orient="row"
+    )
+    path = tmp_path / "slices.csv"
+    pl.concat(
+        [others.rename({"column_0": "text", "column_1": "label"}), pl.DataFrame({"text": parcels, "label": "good"})]
+    ).write_csv(path)
+    return path
+
+
+def predictions(heldout: Path, tmp_path: Path) -> Path:
+    """A model that is right but on every parcel."""
+    from curatekit.readers import read_dataset
+
+    dataset = read_dataset(heldout)
+    says_good = [
+        label == "good" and "parcel" not in text for text, label in zip(dataset.texts, dataset.label_names, strict=True)
+    ]
+    good = [0.9 if one else 0.1 for one in says_good]
+    frame = {"id": dataset.ids.tolist(), "p_good": good, "p_bad": [1 - p for p in good]}
+    path = tmp_path / "predictions.csv"
+    pl.DataFrame(frame).write_csv(path)
+    return path
+
+
+def test_the_slice_that_a_model_always_fails_on_is_suggested_first(heldout: Path, tmp_path: Path) -> None:
+    output = tmp_path / "drafts.yaml"
+    ran = run("suggest", heldout, "--pred-probs", predictions(heldout, tmp_path), "-o", output, "--json")
+    assert ran.exit_code == 0, ran.output
+    first = json.loads(ran.stdout)["suggested"][0]
+    assert "parcel" in first["words"]
+    assert (first["label"], first["error_rate"]["value"]) == ("good", 1.0)
+    assert all("parcel" in text for text in first["nearest"])
+    assert Path(f"{output}.run.json").exists()
+    assert "is a draft that nobody has read" in run("check", output).output
+    output.write_text(output.read_text(encoding="utf-8").replace("- draft: 'true'\n  id:", "- id:"), encoding="utf-8")
+    checked = run("check", output, "--json")
+    assert checked.exit_code == 0, checked.output
+    assert json.loads(checked.stdout)["specifications"][0]["id"] == first["id"]
+
+
+def test_a_model_of_training_data_is_asked(paths: dict[str, Path], heldout: Path) -> None:
+    ran = run("suggest", heldout, "--train", paths["train"])
+    assert ran.exit_code == 0, ran.output
+    assert "trained on" in ran.stdout
+
+
+def test_what_cannot_be_suggested_is_said(paths: dict[str, Path], heldout: Path, tmp_path: Path) -> None:
+    for arguments, said in (
+        (("--train", paths["train"], "--model", tmp_path), "Give one of them"),
+        (("-o", tmp_path / "drafts.csv"), "drafts are YAML"),
+        (("--model", tmp_path / "none"), "There is no model folder"),
+    ):
+        ran = run("suggest", heldout, *arguments)
         assert ran.exit_code == 2, ran.output
         assert said in ran.output

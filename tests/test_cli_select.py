@@ -31,7 +31,7 @@ def test_the_chosen_rows_carry_all_columns_and_why(encoder: Any, paths: dict[str
     assert ran.exit_code == 0, ran.output
     payload = json.loads(ran.stdout)
     rows = pl.read_csv(tmp_path / "chosen.csv")
-    assert rows.columns == ["number", "text", "label", "specification", "reason", "value"]
+    assert rows.columns == ["number", "text", "label", "specification", "reason", "value", "p_wrong"]
     assert [POOL[number] for number in rows["number"]] == list(zip(rows["text"], rows["label"], strict=True))
     assert rows["number"].n_unique() == 6
     assert set(payload["signal"]) == {"none", "influence", "random", "random-matched"}

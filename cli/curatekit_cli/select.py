@@ -19,26 +19,41 @@ from curatekit_cli._options import (
     seed_option,
 )
 from curatekit_cli._print import following, result, table
+from curatekit_cli._pruned import Pruning, prune
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from curatekit.arrays import Floats
     from curatekit.dataset import Dataset
     from curatekit.select import Selection
 
 BASELINES = ("random", "random-matched")
 BASELINE_SEEDS = 5
+SCORES = ", ".join(registry.names("scores"))
+TRUST = {
+    "all": "chosen from like others, and counted",
+    "weight": "each row stays in the pool with its probability to be right",
+    "drop": "left out",
+}
 METHODS = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["select"].items())
+
+
+trust_option = click.option(
+    "--trust", type=click.Choice(list(TRUST)), default="all", show_default=True,
+    help="Rows of the pool that are suspected of a wrong label, by a probe cross-fitted on it, are: "
+    + "; ".join(f"{name}: {words}" for name, words in TRUST.items()) + ".",
+)  # fmt: skip
 
 
 @click.command("select")
 @click.argument("pool")
 @click.option(
-    "--spec", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    "--spec", type=click.Path(path_type=Path), metavar="FILE",
     help="Choose rows for these specifications; only their examples are read, never their tests.",
 )  # fmt: skip
-@click.option("--train", required=True, metavar="FILE", help="Choose rows to add to this training data.")
+@click.option("--train", metavar="FILE", help="Choose rows to add to this training data.")
 @click.option("-k", type=int, default=500, show_default=True, metavar="N", help="Choose this many rows.")
 @click.option(
     "--method", default="influence", show_default=True, metavar="NAME", help=f"Choose by this method. {METHODS}."
@@ -46,35 +61,80 @@ METHODS = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLE
 @click.option(
     "--heldout", metavar="FILE", help="Show the probe's score on this labelled data beside the feedback signal."
 )
+@trust_option
+@click.option(
+    "--keep", metavar="SHARE",
+    help="Prune instead: keep this share (0.5, 50%) or number of the rows of POOL, a training set; the most doubtful are dropped.",
+)  # fmt: skip
+@click.option(
+    "--score",
+    default="combined",
+    show_default=True,
+    metavar="NAME",
+    help=f"With --keep, prune by this score. One of {SCORES}.",
+)
+@click.option(
+    "--within-class/--overall", default=True, show_default=True,
+    help="With --keep, each class keeps its share, or rows are dropped wherever they score lowest.",
+)  # fmt: skip
+@click.option(
+    "--family", default="probe", show_default=True, metavar="NAME", help="With --keep, score by this family of models."
+)
+@click.option(
+    "--dropped", type=click.Path(path_type=Path), metavar="FILE",
+    help="With --keep, write the dropped rows here [default: beside the output, as NAME.dropped.csv].",
+)  # fmt: skip
+@click.option(
+    "--random", type=click.Path(path_type=Path), metavar="FILE",
+    help="With --keep, write as many rows at random here, with the same class shares: the baseline.",
+)  # fmt: skip
 @data_options
 @encoder_options
 @seed_option
 @output_option(
-    "Write the chosen rows here: all columns of the pool, and specification, reason and value.", required=True
+    "Write the chosen rows here: all columns of the pool, and specification, reason, value and p_wrong.", required=True
 )
 @json_option
 def command(
     pool: str,
-    spec: Path,
-    train: str,
+    spec: Path | None,
+    train: str | None,
     k: int,
     method: str,
     heldout: str | None,
+    trust: str,
+    keep: str | None,
+    score: str,
+    within_class: bool,
+    family: str,
+    dropped: Path | None,
+    random: Path | None,
     data_options: DataOptions,
     encoder_options: EncoderOptions,
     seed: int,
     output: Path,
     as_json: bool,
 ) -> None:
-    """Choose the rows of POOL that make a model trained on them meet its specifications.
+    """Choose the rows of POOL that make a model trained on them meet its specifications, or with --keep those worth keeping.
 
     Before anything is trained it prints the feedback signal: how often a probe, refitted with the chosen rows, fails on the
     specifications' examples, beside the same for rows chosen at random. In benchmarks/guided_hate it ranks selections as their
     failure rates on the tests do (rank correlation 0.99).
 
+    With --keep, the rows that are kept carry their reason, and so do those that are dropped, in a file beside; with --heldout, the
+    probe trained on the rows kept is measured against probes trained on as many at random.
+
     Example: curate select pool.csv --spec specs.yaml --train train.csv -k 500 -o chosen.csv
+
+    Example: curate select train.csv --keep 0.8 --heldout heldout.csv -o kept.csv
     """
-    with session(output) as run:
+    with session(output, tables=(dropped, random)) as run:
+        check_mode(keep is not None)
+        if keep is not None:
+            asked = Pruning(keep, score, within_class, family, heldout, dropped, random)
+            prune(run, pool, spec, asked, data_options, encoder_options, seed, output, as_json)
+            return
+        assert spec is not None and train is not None  # noqa: PT018, as check_mode has seen to
         import numpy as np
 
         from curatekit.cache import Cache
@@ -91,6 +151,7 @@ def command(
             require_unseen,
             say_badly_served,
         )
+        from curatekit.select.trust import trusted
         from curatekit.specs import example_cases, read_specifications, specification_files
         from curatekit.writers import write_table
 
@@ -114,6 +175,9 @@ def command(
         encoder = load_encoder(chosen_by.encoder, chosen_by.precision, chosen_by.backend)
         cache = Cache(chosen_by.cache)
         prepared = prepare(trained, unused, specifications, encoder, cache, seed)
+        left = trusted(prepared, unused, trust, seed)
+        prepared, unused = left.prepared, left.pool
+        check_k(k, len(unused))
         material = prepared.material
         heldout_features = (
             prepared.features.transform(embed(measured.inputs, encoder, cache).layers, measured.texts)
@@ -144,7 +208,7 @@ def command(
                 signals[baseline] = signal([choose(baseline, material, k, one).rows for one in seeds])
         before, after = signals["none"]["per_specification"], signals[method]["per_specification"]
         say_badly_served(material.specifications, before, after)
-        write_table(chosen_rows(unused, selection), output)
+        write_table(chosen_rows(unused, selection, left.p_wrong), output)
         run.output(output)
 
         counts = {name: int((selection.specification == name).sum()) for name in material.specifications}
@@ -168,6 +232,9 @@ def command(
             "method": method,
             "k": k,
             "pool": len(unused),
+            "trust": trust,
+            "left_out": left.left_out,
+            "suspected": {"pool": left.suspected(np.arange(len(unused))), "chosen": left.suspected(selection.rows)},
             "C": material.C,
             "signal": shown,
             "signal_is_fitted": {name: name != "none" and is_fitted(name) for name in shown},
@@ -178,8 +245,29 @@ def command(
         result(as_json, {**payload, "output": output}, lines(payload, train, output, data_options))
 
 
-def chosen_rows(pool: Dataset, selection: Selection) -> pl.DataFrame:
-    """Return the chosen rows with all columns of the pool, and specification, reason and value behind them."""
+def check_mode(pruning: bool) -> None:
+    """Raise InputError for an option that the other half of the command reads, and for one that is missing."""
+    from curatekit.errors import InputError
+
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    given = {name for name in context.params if context.get_parameter_source(name) is not default}
+    choosing, keeping = ("train", "k", "method", "trust"), ("score", "within_class", "family", "dropped", "random")
+    names = {of.name: max(of.opts, key=len) for of in context.command.params}
+    if wrong := [names[name] for name in (choosing if pruning else keeping) if name in given]:
+        raise InputError(
+            f"{', '.join(wrong)} {'does' if len(wrong) == 1 else 'do'} nothing {'with' if pruning else 'without'} --keep. Leave "
+            f"{'it' if len(wrong) == 1 else 'them'} out."
+        )
+    if not pruning and (missing := [names[name] for name in ("spec", "train") if name not in given]):
+        raise InputError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. Give --spec FILE and --train FILE to choose "
+            "rows of a pool, or --keep SHARE to prune a training set."
+        )
+
+
+def chosen_rows(pool: Dataset, selection: Selection, p_wrong: Floats) -> pl.DataFrame:
+    """Return the chosen rows with all columns of the pool, and specification, reason, value and p_wrong behind them."""
     import polars as pl
 
     frame = pool.frame[selection.rows]
@@ -187,6 +275,7 @@ def chosen_rows(pool: Dataset, selection: Selection) -> pl.DataFrame:
         pl.Series("specification", selection.specification.tolist(), pl.String),
         pl.Series("reason", selection.reason.tolist(), pl.String),
         pl.Series("value", selection.value, pl.Float64).fill_nan(None),
+        pl.Series("p_wrong", p_wrong[selection.rows], pl.Float64).round(4),
     ]
     return frame.with_columns(
         column.alias(f"selection_{column.name}") if column.name in frame.columns else column for column in columns
@@ -206,6 +295,8 @@ def lines(payload: dict[str, Any], train: str, output: Path, columns: DataOption
     of_labels = ", ".join(f"{count:,} {name}" for name, count in payload["labels"].items())
     return [
         f"{payload['k']:,} of {payload['pool']:,} rows chosen by {payload['method']}: {of_labels}",
+        f"{payload['suspected']['chosen']:,} of these are suspected of a wrong label, {payload['suspected']['pool']:,} of the pool"
+        f"{', from which ' + format(payload['left_out'], ',') + ' rows were left out' if payload['left_out'] else ''} (p_wrong)",
         "",
         "Before training: how often the refitted probe fails on the specifications' examples",
         *table(header, signals),

@@ -20,7 +20,7 @@ from curatekit_cli._options import (
 )
 from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
-from curatekit_cli.select import fitted_line
+from curatekit_cli.select import fitted_line, trust_option
 
 if TYPE_CHECKING:
     from curatekit.guided import Guided, Row, Spread
@@ -60,6 +60,7 @@ def whole_numbers(context: click.Context, parameter: click.Parameter, value: str
 @click.option("--patch", type=click.FloatRange(min=0, min_open=True), metavar="DISTANCE",
               help="Do not train M1 and M2 anew: teach M0 the added rows alone, its weights moving by this share of their length "
               "at the most.")  # fmt: skip
+@trust_option
 @data_options
 @encoder_options
 @seed_option
@@ -77,6 +78,7 @@ def command(
     model: str,
     epochs: float,
     patch: float | None,
+    trust: str,
     data_options: DataOptions,
     encoder_options: EncoderOptions,
     seed: int,
@@ -129,6 +131,7 @@ def command(
             model=model,
             training=Training(epochs=epochs),
             near=patch,
+            trust=trust,
             store=store,
             cache=Cache(chosen_by.cache),
         )

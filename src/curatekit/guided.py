@@ -43,6 +43,7 @@ from curatekit.select.prepare import (
     require_single_texts,
     require_unseen,
 )
+from curatekit.select.trust import ALL, trusted
 from curatekit.specs import Cases, Specification, stand_among, test_cases
 from curatekit.train.patch import check_distance, patched_probe
 
@@ -149,6 +150,7 @@ def guided(
     model: str = "probe",
     training: Training | None = None,
     near: float | None = None,
+    trust: str = ALL,
     store: Path | None = None,
     cache: Cache | None = None,
 ) -> Guided:
@@ -156,7 +158,8 @@ def guided(
 
     specifications: with their tests, which only the measuring sees. model: "probe", or the base of a transformer to fine-tune
     with `training`. near: None trains each model anew on the training data and the added rows; a distance patches M0 with the
-    added rows alone, its weights θ₀ moved by near · ‖θ₀‖ at the most (see train.patch). store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
+    added rows alone, its weights θ₀ moved by near · ‖θ₀‖ at the most (see train.patch). trust: what becomes of
+    pool rows suspected of a wrong label, for every method and baseline (see `trusted`). store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
     depend on a seed is run for the first one alone. No method may choose rows that are tests, training or held-out rows. Raises
     InputError as `prepare` does and for a budget beyond the pool, Locked when another process has the store.
     """
@@ -179,6 +182,10 @@ def guided(
     with ExitStack() as folders:
         stored = folders.enter_context(_opened(store))
         prepared = prepare(train, pool, specifications, encoder, cache)
+        if trust != ALL:
+            prepared, pool, *_ = trusted(prepared, pool, trust)
+            for k in budgets:
+                check_k(k, len(pool))
         _say_near_duplicates(prepared, tests, encoder, cache)
         if model == "probe":
             learner = probe_learner(prepared, heldout, tests, encoder, cache, near)

@@ -37,7 +37,11 @@ def test_the_commands_in_the_readme_run(folder: Path, encoder: object) -> None:
     assert {shlex.split(line)[1] for line in commands} == set(main.commands), "README shows every command"
     curate = Path(sys.executable).parent / "curate"
     for line in commands:
-        ran = subprocess.run([curate, *shlex.split(line)[1:]], cwd=folder, capture_output=True, text=True, check=False)
+        words, _, given = line.partition(" < ")
+        answers = (folder / given).read_text(encoding="utf-8") if given else ""
+        ran = subprocess.run(
+            [curate, *shlex.split(words)[1:]], cwd=folder, input=answers, capture_output=True, text=True, check=False
+        )
         assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
         assert ran.stdout, line
 

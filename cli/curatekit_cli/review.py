@@ -112,11 +112,17 @@ def command(
                 {**progress._asdict(), "reviewer": desk.reviewer, "store": kept.path},
                 [
                     f"{progress.decided:,} of {progress.rows:,} rows are decided, kept in {kept.path}",
-                    following("review", issues, "--export", "reviews.csv"),
+                    following("review", issues, *_again(order, draw, seed, store), "--export", "reviews.csv"),
                 ],
             )
         finally:
             kept.close()
+
+
+def _again(order: str | None, draw: int, seed: int, store: Path | None) -> list[object]:
+    """Return the options by which the same rows and decisions are found again."""
+    given = {"--order": order, "-n": draw if order == "audit" else None, "--seed": seed or None, "--store": store}
+    return [word for option, value in given.items() if value is not None for word in (option, value)]
 
 
 def _serve(

@@ -136,3 +136,38 @@ def test_what_cannot_be_suggested_is_said(paths: dict[str, Path], heldout: Path,
         ran = run("suggest", heldout, *arguments)
         assert ran.exit_code == 2, ran.output
         assert said in ran.output
+
+
+def test_a_slice_gets_a_name_by_value_or_by_ids(heldout: Path, tmp_path: Path) -> None:
+    frame = pl.read_csv(heldout).with_row_index("id")
+    frame = frame.with_columns(
+        kind=pl.when(pl.col("text").str.contains("parcel")).then(pl.lit("post")).otherwise(pl.lit(""))
+    )
+    data, ids, output = tmp_path / "kinds.csv", tmp_path / "ids.csv", tmp_path / "queries.csv"
+    frame.write_csv(data)
+    frame.filter(kind="post").select("id").write_csv(ids)
+    ran = run("describe", data, "--where", "kind=post", "--text", "text", "-o", output, "--json")
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout)
+    assert found["wanted"] == 36
+    words = next(one for one in found["queries"] if one["kind"] == "words")
+    chance = next(one for one in found["queries"] if one["kind"] == "random")
+    assert words["recall"] > chance["recall"]
+    assert words["recall"] >= 0.9
+    assert pl.read_csv(output)["kind"].to_list() == [one["kind"] for one in found["queries"]]
+    assert Path(f"{output}.run.json").exists()
+    by_ids = run("describe", data, "--rows", ids, "--text", "text", "--json")
+    assert json.loads(by_ids.stdout)["queries"] == found["queries"]
+    said = run("describe", data, "--rows", ids, "--text", "text", "--beam", 1, "--words", 1)
+    assert "rows are described best by the" in said.stdout
+    for arguments, message in (
+        ((), "Say which rows to describe"),
+        (("--where", "kind"), "Write it as COLUMN=VALUE"),
+        (("--where", "kid=post"), "Did you mean 'kind'"),
+        (("--where", "kind=pots"), "Did you mean 'post'"),
+        (("--rows", data.with_name("predictions.csv")), "does not exist"),
+        (("--where", "id=3"), "two or more different texts are needed"),
+    ):
+        ran = run("describe", data, *arguments, "--text", "text")
+        assert ran.exit_code == 2, ran.output
+        assert message in ran.output

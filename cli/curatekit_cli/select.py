@@ -218,9 +218,10 @@ def command(
             {
                 "id": one.id,
                 "label": one.label,
+                "weak": one.weak,
                 "rows": counts[one.id],
-                "failure_rate_before": float(was),
-                "failure_rate_after": float(now),
+                "failure_rate_before": None if one.weak else float(was),
+                "failure_rate_after": None if one.weak else float(now),
             }
             for one, was, now in zip(specifications, before, after, strict=True)
         ]
@@ -291,7 +292,9 @@ def lines(payload: dict[str, Any], train: str, output: Path, columns: DataOption
          *(of[measure] for measure in measures))
         for name, of in payload["signal"].items()
     ]  # fmt: skip
-    specifications = [tuple(one.values()) for one in payload["specifications"]]
+    specifications = [
+        tuple({**one, "weak": "weak" if one["weak"] else ""}.values()) for one in payload["specifications"]
+    ]
     of_labels = ", ".join(f"{count:,} {name}" for name, count in payload["labels"].items())
     return [
         f"{payload['k']:,} of {payload['pool']:,} rows chosen by {payload['method']}: {of_labels}",
@@ -302,7 +305,7 @@ def lines(payload: dict[str, Any], train: str, output: Path, columns: DataOption
         *table(header, signals),
         *fitted_line(name for name, fitted in payload["signal_is_fitted"].items() if fitted),
         "",
-        *table(["specification", "label", "rows", "fails before", "fails after"], specifications),
+        *table(["specification", "label", "", "rows", "fails before", "fails after"], specifications),
         "",
         f"Written: {output}",
         following("finetune", train, "--add", output, "-o", "model", columns=columns),

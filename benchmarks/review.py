@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def write_issues(folder: Path, rows: int, seed: int) -> None:
     frame.write_parquet(folder / "issues.parquet")
 
 
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measured(folder: Path, decisions: int, issues: str, *options: str) -> dict[str, float]:
     """Return what one session costs: the first page, then so many decisions, undone one by one at the end."""
     began = time.perf_counter()
@@ -80,7 +87,7 @@ def measured(folder: Path, decisions: int, issues: str, *options: str) -> dict[s
         _, text = ask("GET", "/")
         first = time.perf_counter()
         assert "data-row=" in text
-        taken = []
+        started, taken = cpu_seconds(server.pid), []
         for number in range(decisions):
             hidden = dict(re.findall(r'type="hidden" name="(key|version)" value="([^"]*)"', text))
             start = time.perf_counter()
@@ -88,12 +95,11 @@ def measured(folder: Path, decisions: int, issues: str, *options: str) -> dict[s
             assert answer.status == 303, answer.status
             _, text = ask("GET", answer.getheader("location") or "/")
             taken.append(time.perf_counter() - start)
-        searched = time.perf_counter()
+        worked, searched = cpu_seconds(server.pid), time.perf_counter()
         ask("GET", "/?search=reason+that+is+not+there")
         found = time.perf_counter()
         status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
         peak = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
-        cpu = Path(f"/proc/{server.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
         return {
             "start_to_address_s": round(announced - began, 3),
             "address_to_first_page_s": round(first - announced, 3),
@@ -103,7 +109,8 @@ def measured(folder: Path, decisions: int, issues: str, *options: str) -> dict[s
             "decision_most_ms": round(max(taken) * 1e3, 2),
             "search_s": round(found - searched, 3),
             "peak_memory_mb": round(peak, 1),
-            "server_cpu_s": (int(cpu[11]) + int(cpu[12])) / 100,
+            "start_cpu_s": round(started, 2),
+            "decision_cpu_ms": round(1e3 * (worked - started) / decisions, 2),
         }
     finally:
         server.kill()
@@ -130,4 +137,8 @@ def main(argv: Sequence[str]) -> None:
             decisions = min(arguments.decisions, 150) if case == "audit" else arguments.decisions
             results[case] = measured(folder, decisions, *words)
             print(case, results[case], flush=True)
-    print(record("review", argv, results, rows=arguments.rows, decisions=arguments.decisions))
+    print(
+        record(
+            "review", argv, results, rows=arguments.rows, decisions=arguments.decisions, load_average=os.getloadavg()
+        )
+    )

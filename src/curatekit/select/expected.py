@@ -49,6 +49,8 @@ def expected_failures(
     """
     groups = alike(material)
     parts = halves(groups, material.example_specifications, seed)
+    real = ~np.isin(material.example_specifications, material.weak)
+    parts[~real] = FOLDS  # a statement guides in every part, and has no answer that could be wrong
     found = []
     with step("expected failures", len(budgets), "budgets") as advance:
         for k in budgets:
@@ -57,10 +59,12 @@ def expected_failures(
             for part in range(FOLDS) if cross_fitted else (None,):
                 guiding = material if part is None else with_examples(material, np.flatnonzero(parts != part))
                 rows = choose(method, guiding, k, seed).rows if k else np.zeros(0, np.int64)
-                asked = slice(None) if part is None else parts == part
+                asked = real if part is None else parts == part
+                if not asked.any():
+                    continue
                 answers = refit(material, rows, start).logits(material.example_features[asked]).argmax(axis=1)
                 failed[asked] = answers != material.example_labels[asked]
-            found.append(_expected(k, failed, groups, material))
+            found.append(_expected(k, failed[real], groups[real], material, real))
             advance(1)
     return tuple(found)
 
@@ -105,6 +109,7 @@ def with_examples(material: Material, rows: Ints) -> Material:
         example_specifications=codes,
         specifications=tuple(material.specifications[s] for s in left),
         example_texts=tuple(material.example_texts[row] for row in rows) if material.example_texts else (),
+        weak=tuple(np.flatnonzero(np.isin(left, material.weak)).tolist()),
     )
 
 
@@ -133,8 +138,8 @@ def needed(expected: Sequence[Expected], target: float) -> float:
     return float("nan")
 
 
-def _expected(k: int, failed: Bools, groups: Ints, material: Material) -> Expected:
-    labels, specifications = material.example_labels, material.example_specifications
+def _expected(k: int, failed: Bools, groups: Ints, material: Material, real: Bools) -> Expected:
+    labels, specifications = material.example_labels[real], material.example_specifications[real]
     by_label = [clustered_rate(failed[labels == label], groups[labels == label]) for label in np.unique(labels)]
     return Expected(
         k,

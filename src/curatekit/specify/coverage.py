@@ -15,8 +15,8 @@ FAR = 0.25
 """An example is served unless its nearest row of its label is farther than all but this share of those rows are from one another,
 and than all but this share of the specification's examples are from one another.
 
-So three quarters are served where the pool's rows are texts like the examples. Of HateCheck's examples 0.70 are by 12,000
-posts, none by banking questions. Asking the pool's distances alone, a pool made of templates would serve only its own templates.
+So three quarters are served where the pool's rows are texts like the examples. Of HateCheck's examples 0.63 are by 12,000
+posts about hate, 0.72 by comments about anything, 0.00 by banking questions. Asking the pool's distances alone, a pool made of templates would serve only its own templates.
 """
 
 BY_CHANCE = 0.05

@@ -58,7 +58,7 @@ def build(folder: Path, data: Path = DATA) -> None:
     (folder / "specs.json").write_text(json.dumps({"specifications": specifications}), encoding="utf-8")
 
 
-def checks(table: Sequence[dict[str, Any]], correlation: dict[str, Any] | None, k: int) -> dict[str, dict[str, Any]]:
+def checks(table: Sequence[dict[str, Any]], foretold: dict[str, Any] | None, k: int) -> dict[str, dict[str, Any]]:
     """Return the conditions that the selection by influence must meet at k, each with its figure."""
     rows = {(row["method"], row["k"]): row for row in table}
     guided, before = rows["influence", k], rows["none", 0]
@@ -74,9 +74,14 @@ def checks(table: Sequence[dict[str, Any]], correlation: dict[str, Any] | None, 
     found = {
         name: {"figure": figure, "at_most": limit, "met": figure <= limit} for name, (figure, limit) in figures.items()
     }
-    if correlation is not None:
-        name = "Spearman of signal and failure rate"
-        found[name] = {"figure": correlation["value"], "at_least": 0.9, "met": correlation["value"] >= 0.9}
+    if foretold is not None:
+        spearman, error = foretold["spearman"], foretold["mean_absolute_error"]
+        found["Spearman of expected and measured failure rate"] = {
+            "figure": spearman,
+            "at_least": 0.95,
+            "met": spearman >= 0.95,
+        }
+        found["mean |expected - measured|"] = {"figure": error, "at_most": 0.03, "met": error <= 0.03}
     return found
 
 
@@ -125,7 +130,7 @@ def main(argv: Sequence[str]) -> None:
         wall = time.monotonic() - started
         found = json.loads(ran.stdout)
         manifest = json.loads((folder / "guided.json.run.json").read_text(encoding="utf-8"))
-        met = checks(found["table"], found["signal_and_outcome"], options.k)
+        met = checks(found["table"], found["foretold"], options.k)
         asked = [word for word in argv if options.folder is None or word not in ("--folder", str(options.folder))]
         path = record(
             "guided_hate" if options.model == "probe" else "guided_hate_finetuned",

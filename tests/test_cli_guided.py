@@ -33,9 +33,8 @@ def test_one_command_gives_the_whole_table(encoder: Any, paths: dict[str, Path],
     rows = pl.read_csv(output)
     assert rows["model"].to_list() == ["M0", "M1", "M1'", "M2", "M2", "M1", "M1'", "M2", "M2"]
     assert rows["k"].to_list() == [0] + [4] * 4 + [8] * 4
-    assert rows["signal_is_fitted"].to_list() == [model == "M2" for model in rows["model"]]
     assert rows["runs"].to_list() == [1, 2, 2, 1, 1, 2, 2, 1, 1]
-    for name in ("failure_rate", "failure_rate_by_label", "accuracy", "macro_f1", "signal", "failure_rate_sd"):
+    for name in ("failure_rate", "failure_rate_by_label", "accuracy", "macro_f1", "expected", "failure_rate_sd"):
         assert name in rows.columns
     for one in SPECIFICATIONS:
         assert f"failure_rate of {one['id']}" in rows.columns
@@ -47,7 +46,7 @@ def test_one_command_gives_the_whole_table(encoder: Any, paths: dict[str, Path],
         "times as often as M1'",
         "Spearman",
         "slang-praise",
-        "The signal of influence, nearest is measured on the very examples",
+        "Expected against measured failure rate over",
     ):
         assert words in ran.stdout
     assert len((tmp_path / "guided.csv.runs.jsonl").read_text().splitlines()) == 1 + 2 * (2 + 2 + 1 + 1)

@@ -13,9 +13,10 @@ import pytest
 from curatekit import guided as module
 from curatekit.dataset import Dataset, from_lists
 from curatekit.errors import InputError, Locked
-from curatekit.guided import Guided, Learner, Predicted, Run, guided, signal_and_outcome, transformer_learner
+from curatekit.guided import Guided, Learner, Predicted, Run, foretold, guided, transformer_learner
 from curatekit.reporting import reporting
 from curatekit.select import choose
+from curatekit.select.expected import expected_failures
 from curatekit.select.prepare import feedback, prepare
 from curatekit.specs import Specification, test_cases
 from curatekit.train.classifier import Training
@@ -68,7 +69,7 @@ def test_figures_are_those_of_training_and_counting_by_hand(measured: Guided) ->
     run = next(run for run in measured.runs if run.method == "random" and run.k == 8 and run.seed == 2)
     rows = choose("random", prepared.material, 8, 2).rows
     signal = feedback(prepared.material, rows, prepared.probe)
-    assert (run.signal, run.signal_by_label) == (signal.failure_rate, signal.by_label)
+    assert (run.expected, run.expected_by_label) == pytest.approx((signal.failure_rate, signal.by_label))
 
     from curatekit.embed import embed
 
@@ -96,16 +97,16 @@ def test_ratios_are_of_the_same_k(measured: Guided) -> None:
     )
 
 
-def test_guided_rows_beat_random_ones_on_the_examples(measured: Guided) -> None:
-    signal = {(row.method, row.k): row.measures["signal"].mean for row in measured.table}
-    assert signal["influence", 8] < signal["random", 8]
+def test_guided_rows_are_expected_to_beat_random_ones(measured: Guided) -> None:
+    expected = {(row.method, row.k): row.measures["expected"].mean for row in measured.table}
+    assert expected["influence", 8] < expected["random", 8]
 
 
 def test_tests_change_what_is_measured_and_never_what_is_chosen(measured: Guided) -> None:
     others = tuple(replace(one, tests=tuple(f"{word} day" for word in ("A fine", "A poor", "One"))) for one in SPECS)
     again = protocol(methods=("influence", "nearest"), specifications=others)
     assert [run.rows for run in again.runs] == [run.rows for run in measured.runs]
-    assert [run.signal for run in again.runs] == [run.signal for run in measured.runs]
+    assert [run.expected for run in again.runs] == [run.expected for run in measured.runs]
     assert [run.failure_rate for run in again.runs] != [run.failure_rate for run in measured.runs]
 
 
@@ -137,9 +138,11 @@ def test_figures_that_are_in_sample_are_said() -> None:
         guided(dataset(TRAIN), dataset(TRAIN), dataset(POOL), SPECS, FakeEncoder(), budgets=(1,), seeds=(0,))  # type: ignore[arg-type]
 
 
-def test_the_signal_of_guided_methods_alone_is_fitted(measured: Guided) -> None:
-    assert {row.model for row in measured.table if row.signal_is_fitted} == {"M2"}
-    assert {row.model for row in measured.table if not row.signal_is_fitted} == {"M0", "M1", "M1'"}
+def test_what_is_expected_of_a_guided_method_is_cross_fitted(measured: Guided) -> None:
+    prepared = prepare(dataset(TRAIN), dataset(POOL), SPECS, FakeEncoder())  # type: ignore[arg-type]
+    (found,) = expected_failures(prepared.material, "influence", [8], 0, prepared.probe)
+    (run,) = [run for run in measured.runs if (run.method, run.k) == ("influence", 8)]
+    assert (run.expected, run.expected_by_label) == (found.failure_rate.value, found.by_label.value)
 
 
 def test_a_budget_given_twice_is_run_once() -> None:
@@ -276,8 +279,8 @@ def test_the_transformer_learns_from_train_and_chosen_rows(tmp_path: Path, monke
     assert found.table[0].measures["accuracy"].mean == 0.5
 
 
-def run(method: str, signal: float, failure: float, rows: str) -> Run:
-    return Run(method, 1, 0, failure, failure, {}, 0.0, 0.0, signal, signal, rows)
+def run(method: str, expected: float, failure: float, rows: str) -> Run:
+    return Run(method, 1, 0, failure, failure, {}, 0.0, 0.0, expected, expected, rows)
 
 
 def test_the_rank_correlation_counts_each_selection_once_and_not_m0() -> None:
@@ -285,11 +288,12 @@ def test_the_rank_correlation_counts_each_selection_once_and_not_m0() -> None:
         run("none", 9, 0, ""),
         *(run("random", s, f, str(s)) for s, f in [(1, 10), (2, 20), (3, 15), (4, 40), (5, 50)]),
     ]
-    found = signal_and_outcome([*runs, runs[-1]])
+    found = foretold([*runs, runs[-1]])
     assert found is not None
     assert found.runs == 5
-    assert found.value == pytest.approx(1 - 6 * (1 + 1) / (5 * 24))  # ranks 1 3 2 4 5
-    assert signal_and_outcome(runs[:5]) is None
+    assert found.spearman == pytest.approx(1 - 6 * (1 + 1) / (5 * 24))  # ranks 1 3 2 4 5
+    assert found.mean_absolute_error == pytest.approx((9 + 18 + 12 + 36 + 45) / 5)
+    assert foretold(runs[:5]) is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit import registry
+from curatekit_cli._guided_picture import picture
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -20,7 +21,7 @@ from curatekit_cli._options import (
 )
 from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
-from curatekit_cli.select import fitted_line, trust_option
+from curatekit_cli.select import trust_option
 
 if TYPE_CHECKING:
     from curatekit.guided import Guided, Row, Spread
@@ -64,6 +65,8 @@ def whole_numbers(context: click.Context, parameter: click.Parameter, value: str
 @data_options
 @encoder_options
 @seed_option
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw the measures over the budgets here: .svg or .html.")  # fmt: skip
 @output_option("Write the table here: .json with every run, or .csv, .jsonl, .parquet.", required=True)
 @json_option
 def command(
@@ -82,6 +85,7 @@ def command(
     data_options: DataOptions,
     encoder_options: EncoderOptions,
     seed: int,
+    plot: Path | None,
     output: Path,
     as_json: bool,
 ) -> None:
@@ -94,7 +98,7 @@ def command(
 
     Example: curate guided --train train.csv --heldout test.csv --pool pool.csv --spec specs.yaml -k 500 -o guided.csv
     """
-    with session(output, also=(".json",)) as run:
+    with session(output, also=(".json",), plot=plot) as run:
         from curatekit.cache import Cache
         from curatekit.encoders import load_encoder
         from curatekit.errors import InputError
@@ -142,22 +146,23 @@ def command(
             write_table(flat(measured), output)
         run.output(output)
         run.output(store)
+        if plot is not None:
+            picture(plot, measured, [_compared(row) for row in measured.table if row.ratios]).save(plot)
+            run.output(plot)
         run.metrics.update(payload)
         largest = max(row.k for row in measured.table)
         then = following(
             "select", pool, "--spec", spec, "--train", train, "-k", largest, "-o", "chosen.csv",
             columns=data_options, why="the rows themselves",
         )  # fmt: skip
-        result(as_json, {**payload, "output": output}, [*lines(measured), "", f"Written: {output}", then])
+        written = [f"Written: {path}" for path in (output, plot) if path is not None]
+        result(as_json, {**payload, "output": output, "plot": plot}, [*lines(measured), "", *written, then])
 
 
 def described(measured: Guided) -> dict[str, Any]:
     """Return the table as plain values."""
-    of = measured.signal_and_outcome
-    return {
-        "table": [row._asdict() for row in measured.table],
-        "signal_and_outcome": of._asdict() if of else None,
-    }
+    of = measured.foretold
+    return {"table": [row._asdict() for row in measured.table], "foretold": of._asdict() if of else None}
 
 
 def flat(measured: Guided) -> Any:
@@ -169,7 +174,7 @@ def flat(measured: Guided) -> Any:
         cells: dict[str, Any] = {"model": row.model, "method": row.method, "k": row.k, "runs": row.runs}
         for name, spread in row.measures.items():
             cells |= {name: spread.mean, f"{name}_sd": None if math.isnan(spread.sd) else spread.sd}
-        cells |= {"signal_is_fitted": row.signal_is_fitted, **row.ratios}
+        cells |= row.ratios
         cells |= {f"failure_rate of {name}": value for name, value in row.per_specification.items()}
         rows.append(cells)
     return pl.from_dicts(rows, infer_schema_length=None)
@@ -182,23 +187,25 @@ def lines(measured: Guided) -> list[str]:
         return [row.model, row.method, row.k, row.runs, *(spread_text(spread) for spread in row.measures.values())]
 
     header = ["model", "rows added", "k", "runs", "failure rate", "averaged over labels", "held-out accuracy", "macro-F1",
-              "signal", "signal over labels"]  # fmt: skip
+              "expected", "expected over labels"]  # fmt: skip
     largest = max(row.k for row in measured.table)
     compared = [row for row in measured.table if row.k in (0, largest)]
     names = list(measured.table[0].per_specification)
     text = [
-        "Failure rate on the specifications' tests; signal: the probe's failure rate on their examples, known before training",
+        "Failure rate on the specifications' tests; expected: of a probe, foretold from their examples before training",
         *table(header, map(cells, measured.table)),
-        *fitted_line([row.method for row in measured.table if row.signal_is_fitted]),
         "",
         "± is the standard deviation over runs.",
         *(_compared(row) for row in measured.table if row.ratios),
     ]
     if len({row.runs for row in measured.table}) > 1:
         text.append("One run where nothing in the method or the model is drawn at random: every seed gives the same.")
-    if measured.signal_and_outcome:
-        value, runs = measured.signal_and_outcome
-        text.append(f"Spearman's correlation of signal and failure rate over {runs} different selections: {value:.2f}")
+    if measured.foretold:
+        spearman, error, runs = measured.foretold
+        text.append(
+            f"Expected against measured failure rate over {runs} different selections: Spearman's correlation {spearman:.2f}, "
+            f"mean absolute error {error:.3f}"
+        )
     text += [
         "",
         *table(

@@ -32,11 +32,11 @@ from curatekit.evaluate.failure_rate import failure_rate
 from curatekit.files import write_text
 from curatekit.index import nearest
 from curatekit.reporting import note, step
-from curatekit.select import Selection, check_k, choose, is_fitted, is_seeded
+from curatekit.select import Selection, check_k, choose, is_seeded
+from curatekit.select.expected import Expected, expected_failures
 from curatekit.select.prepare import (
     NOTHING,
     Prepared,
-    feedback,
     not_elsewhere,
     prepare,
     refit,
@@ -88,9 +88,9 @@ class Run:
     per_specification: dict[str, float]
     accuracy: float
     macro_f1: float
-    signal: float
-    """The feedback signal: the refitted probe's failure rate on the examples, known before the model was trained."""
-    signal_by_label: float
+    expected: float
+    """The failure rate that a probe was expected to have with these rows, known before the model was trained."""
+    expected_by_label: float
     rows: str
     """A hash of the rows that were added."""
 
@@ -99,7 +99,7 @@ class Run:
         return _MODELS.get(self.method, "M2")
 
 
-MEASURES = ("failure_rate", "failure_rate_by_label", "accuracy", "macro_f1", "signal", "signal_by_label")
+MEASURES = ("failure_rate", "failure_rate_by_label", "accuracy", "macro_f1", "expected", "expected_by_label")
 
 
 class Spread(NamedTuple):
@@ -119,21 +119,20 @@ class Row(NamedTuple):
     per_specification: dict[str, float]
     ratios: dict[str, float]
     """Of a guided method: its mean failure rates over those of M1 and of M1' at the same k."""
-    signal_is_fitted: bool
-    """Whether the rows were chosen by the very examples that the signal is measured on, so that it flatters them."""
 
 
-class Correlation(NamedTuple):
-    """Spearman's rank correlation of the feedback signal with the failure rate over distinct runs."""
+class Foretold(NamedTuple):
+    """How well the expected failure rate foretold the one measured, over distinct runs."""
 
-    value: float
+    spearman: float
+    mean_absolute_error: float
     runs: int
 
 
 class Guided(NamedTuple):
     runs: tuple[Run, ...]
     table: tuple[Row, ...]
-    signal_and_outcome: Correlation | None
+    foretold: Foretold | None
     """None where there are fewer than five distinct selections."""
 
 
@@ -203,7 +202,7 @@ def guided(
                     stored.put(f"{key}/{method}/{k}/{seed}", run)
                 runs.append(run)
                 advance(1)
-    return Guided(tuple(runs), tuple(_table(runs)), signal_and_outcome(runs))
+    return Guided(tuple(runs), tuple(_table(runs)), foretold(runs))
 
 
 def probe_learner(
@@ -280,18 +279,20 @@ def transformer_learner(
     return Learner(f"{weights} {json.dumps(asdict(training), sort_keys=True)} near {near}", True, learn)
 
 
-def signal_and_outcome(runs: Sequence[Run]) -> Correlation | None:
-    """Return Spearman's correlation of the feedback signal with the failure rate on the tests, over selections.
+def foretold(runs: Sequence[Run]) -> Foretold | None:
+    """Return Spearman's correlation of the expected failure rate with that on the tests, and their mean |difference|.
 
     Runs that added the same rows with the same result count once, and M0 does not count.
     """
     from scipy.stats import spearmanr
 
-    distinct = {(run.rows, run.signal, run.failure_rate) for run in runs if run.method != NONE}
-    signal, outcome = (np.array([pair[part] for pair in distinct], float) for part in (1, 2))
-    if len(distinct) < _FEWEST_RUNS or np.ptp(signal) == 0 or np.ptp(outcome) == 0:
+    distinct = {(run.rows, run.expected, run.failure_rate) for run in runs if run.method != NONE}
+    expected, outcome = (np.array([pair[part] for pair in distinct], float) for part in (1, 2))
+    if len(distinct) < _FEWEST_RUNS or np.ptp(expected) == 0 or np.ptp(outcome) == 0:
         return None
-    return Correlation(float(spearmanr(signal, outcome).statistic), len(distinct))
+    return Foretold(
+        float(spearmanr(expected, outcome).statistic), float(np.abs(expected - outcome).mean()), len(distinct)
+    )
 
 
 def _plan(
@@ -315,9 +316,14 @@ def _measure(prepared: Prepared, learner: Learner, heldout: Dataset, tests: Case
     def selection(method: str, k: int, seed: int) -> Selection:
         return choose(method, material, k, seed)
 
+    @functools.cache
+    def expectation(method: str, k: int, seed: int) -> Expected:
+        return expected_failures(material, method, [k], seed, prepared.probe)[0]
+
     def measure(method: str, k: int, seed: int) -> Run:
-        rows = selection(method, k, seed if is_seeded(method) else 0).rows if method != NONE else NOTHING
-        signal = feedback(material, rows, prepared.probe)
+        drawn_by = seed if method != NONE and is_seeded(method) else 0
+        rows = selection(method, k, drawn_by).rows if k else NOTHING
+        expected = expectation(method, k, drawn_by)
         predicted = learner.learn(rows, seed)
         failures = failure_rate(predicted.tests, tests.labels, names)
         return Run(
@@ -329,8 +335,8 @@ def _measure(prepared: Prepared, learner: Learner, heldout: Dataset, tests: Case
             per_specification={row.name: row.rate.value for row in failures.per_specification},
             accuracy=float(np.mean(predicted.heldout == heldout.labels)),
             macro_f1=macro_f1(heldout.labels, predicted.heldout, len(material.classes)),
-            signal=signal.failure_rate,
-            signal_by_label=signal.by_label,
+            expected=expected.failure_rate.value,
+            expected_by_label=expected.by_label.value,
             rows=hashlib.sha256(np.sort(rows).astype("<i8").tobytes()).hexdigest()[:16],
         )
 
@@ -356,8 +362,7 @@ def _table(runs: Sequence[Run]) -> Iterator[Row]:
                     ratios[f"{measure} / {name}"] = measures[measure].mean / below if below else float("nan")
         specifications = group[0].per_specification
         means = {name: float(np.mean([run.per_specification[name] for run in group])) for name in specifications}
-        fitted = method != NONE and is_fitted(method)
-        yield Row(group[0].model, method, k, len(group), measures, means, ratios, fitted)
+        yield Row(group[0].model, method, k, len(group), measures, means, ratios)
 
 
 def _say_seen_tests(tests: Cases, train: Dataset) -> None:

@@ -79,7 +79,7 @@ def report(
         measures = {name: spread["mean"] for name, spread in row["measures"].items()}
         print(
             f"               {row['model']:4}{row['method']:16}{measures['failure_rate']:.3f}   {measures['accuracy']:.3f}"
-            f"   (signal before training: {measures['signal']:.3f})"
+            f"   (expected before training: {measures['expected']:.3f})"
         )
     rate = measured["failure_rate"]["overall"]["value"]
     print(f"Fine-tuned     {TRANSFORMER.split('/')[1]} on the fixed data and the selection: "

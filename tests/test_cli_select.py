@@ -34,10 +34,13 @@ def test_the_chosen_rows_carry_all_columns_and_why(encoder: Any, paths: dict[str
     assert rows.columns == ["number", "text", "label", "specification", "reason", "value", "p_wrong"]
     assert [POOL[number] for number in rows["number"]] == list(zip(rows["text"], rows["label"], strict=True))
     assert rows["number"].n_unique() == 6
-    assert set(payload["signal"]) == {"none", "influence", "random", "random-matched"}
-    assert [name for name, fitted in payload["signal_is_fitted"].items() if fitted] == ["influence"]
-    assert payload["signal"]["influence"]["failure_rate"] <= payload["signal"]["random"]["failure_rate"]
-    assert set(payload["signal"]["none"]) == {"failure_rate", "failure_rate_by_label", "accuracy", "macro_f1"}
+    assert set(payload["expected"]) == {"none", "influence", "random", "random-matched"}
+    assert payload["expected"]["influence"]["failure_rate"] <= payload["expected"]["random"]["failure_rate"]
+    assert set(payload["expected"]["none"]) == {"failure_rate", "failure_rate_by_label", "accuracy", "macro_f1"}
+    assert [of["k"] for of in payload["expected_by_budget"]["budgets"]] == [0, 6]
+    for one in payload["specifications"]:
+        rate = one["failure_rate_after"]
+        assert rate["low"] <= rate["value"] <= rate["high"]
     assert [one["id"] for one in payload["specifications"]] == [one["id"] for one in SPECIFICATIONS]
     assert sum(payload["labels"].values()) == 6
     manifest = read_manifest(tmp_path / "chosen.csv")
@@ -59,10 +62,30 @@ def test_the_text_shows_signal_and_counts_for_every_method(
     assert ran.exit_code == 0, ran.output
     assert f"4 of {len(POOL)} rows chosen by {method}: " in ran.stdout
     assert "fails before  fails after" in ran.stdout
-    assert ("The signal of nearest is measured on the very examples" in ran.stdout) == (method == "nearest")
-    assert ("it flatters" in ran.stdout) == (method == "nearest")
+    assert "fails after [95 %]" in ran.stdout
+    assert "Expected on new cases" not in ran.stdout
     assert f"Next: curate finetune {paths['train']} --add {tmp_path / 'chosen.parquet'} -o model" in ran.stdout
     assert len(pl.read_parquet(tmp_path / "chosen.parquet")) == 4
+
+
+def test_a_curve_tells_where_more_rows_stop_helping_and_how_many_a_target_takes(
+    encoder: Any, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    asked = ("-k", 8, "--curve", "2,16", "--target", "0.9", "--plot", tmp_path / "curve.svg", "-o", tmp_path / "c.csv")
+    ran = run(paths, *asked)
+    assert ran.exit_code == 0, ran.output
+    assert "Expected on new cases of the specifications" in ran.stdout
+    assert "A failure rate of 0.9 takes about 0 rows." in ran.stdout
+    assert "doubling" in ran.stdout
+    assert "Expected failure rate of rows chosen by influence" in (tmp_path / "curve.svg").read_text()
+    again = run(paths, *asked[:-2], "-o", tmp_path / "d.csv", "--json")
+    payload = json.loads(again.stdout)["expected_by_budget"]
+    assert [of["k"] for of in payload["budgets"]] == [0, 2, 8, 16]
+    assert payload["rows_needed"] == 0
+    assert payload["knee"] in (0, 2, 8, 16)
+    alone = run(paths, "-k", 16, "-o", tmp_path / "e.csv", "--json")
+    last = json.loads(alone.stdout)["expected_by_budget"]["budgets"][-1]
+    assert last == payload["budgets"][-1]
 
 
 def test_the_tests_of_the_specifications_are_never_opened(encoder: Any, paths: dict[str, Path], tmp_path: Path) -> None:

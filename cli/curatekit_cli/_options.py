@@ -202,3 +202,11 @@ def output_option(help: str, *, required: bool = False) -> Callable[[Command], C
 def json_option(command: Command) -> Command:
     """Add --json, handed over as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(command)
+
+
+def whole_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Return the whole numbers of a list with commas."""
+    try:
+        return tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no list of whole numbers such as 200,500") from error

@@ -18,6 +18,7 @@ from curatekit_cli._options import (
     json_option,
     output_option,
     seed_option,
+    whole_numbers,
 )
 from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
     from curatekit.guided import Guided, Row, Spread
 
 METHODS = ", ".join(registry.names("select"))
-
-
-def whole_numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """Return the whole numbers of a list with commas."""
-    try:
-        return tuple(int(part) for part in value.split(",")) if value else ()
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no list of whole numbers such as 200,500") from error
 
 
 @click.command("guided")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from curatekit import registry
+from curatekit_cli._expected import expected_figure, expected_lines, expected_payload, spread
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -17,6 +17,7 @@ from curatekit_cli._options import (
     json_option,
     output_option,
     seed_option,
+    whole_numbers,
 )
 from curatekit_cli._print import following, result, table
 from curatekit_cli._pruned import Pruning, prune
@@ -58,8 +59,17 @@ trust_option = click.option(
 @click.option(
     "--method", default="influence", show_default=True, metavar="NAME", help=f"Choose by this method. {METHODS}."
 )
+@click.option("--heldout", metavar="FILE", help="Show the probe's score on this labelled data too.")
 @click.option(
-    "--heldout", metavar="FILE", help="Show the probe's score on this labelled data beside the feedback signal."
+    "--curve", callback=whole_numbers, metavar="N,N",
+    help="Tell the failure rate to expect with these numbers of rows too, and where more of them stop helping.",
+)  # fmt: skip
+@click.option(
+    "--target", type=click.FloatRange(0, 1), metavar="RATE",
+    help="With --curve, tell how many rows it takes to expect this failure rate.",
+)  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE", help="With --curve, draw it here: .svg or .html."
 )
 @trust_option
 @click.option(
@@ -102,6 +112,9 @@ def command(
     k: int,
     method: str,
     heldout: str | None,
+    curve: tuple[int, ...],
+    target: float | None,
+    plot: Path | None,
     trust: str,
     keep: str | None,
     score: str,
@@ -117,9 +130,9 @@ def command(
 ) -> None:
     """Choose the rows of POOL that make a model trained on them meet its specifications, or with --keep those worth keeping.
 
-    Before anything is trained it prints the feedback signal: how often a probe, refitted with the chosen rows, fails on the
-    specifications' examples, beside the same for rows chosen at random. In benchmarks/guided_hate it ranks selections as their
-    failure rates on the tests do (rank correlation 0.99).
+    Before anything is trained it prints the failure rate to expect: how often a probe, refitted with the chosen rows, fails on
+    cases like the specifications' examples, beside the same for rows chosen at random. Rows that are chosen by examples are judged by others:
+    one half guides, the other measures, and fillings of one template are not parted.
 
     With --keep, the rows that are kept carry their reason, and so do those that are dropped, in a file beside; with --heldout, the
     probe trained on the rows kept is measured against probes trained on as many at random.
@@ -128,7 +141,7 @@ def command(
 
     Example: curate select train.csv --keep 0.8 --heldout heldout.csv -o kept.csv
     """
-    with session(output, tables=(dropped, random)) as run:
+    with session(output, tables=(dropped, random), plot=plot) as run:
         check_mode(keep is not None)
         if keep is not None:
             asked = Pruning(keep, score, within_class, family, heldout, dropped, random)
@@ -141,7 +154,8 @@ def command(
         from curatekit.embed import embed
         from curatekit.encoders import load_encoder
         from curatekit.evaluate.classification import macro_f1
-        from curatekit.select import check_k, choose, is_fitted
+        from curatekit.select import check_k, choose
+        from curatekit.select.expected import expected_failures
         from curatekit.select.prepare import (
             NOTHING,
             feedback,
@@ -168,7 +182,8 @@ def command(
             measured = measured.with_classes(trained.classes)
             require_unseen(measured, trained)
             unused = not_elsewhere(unused, f"in {measured.name}", measured.texts)
-        check_k(k, len(unused))
+        for size in (k, *curve):
+            check_k(size, len(unused))
         for path in specification_files(spec):
             run.input(path)
         chosen_by = settings(encoder_options, seed=seed)
@@ -185,29 +200,34 @@ def command(
             else None
         )
 
-        def signal(selections: list[Any]) -> dict[str, Any]:
-            """Return the feedback signal, averaged over selections of one method."""
+        def with_rows(selections: list[Any]) -> dict[str, Any]:
+            """Return how the refitted probe does on the examples and the held-out rows, averaged over selections of one method."""
             found = [feedback(material, rows, prepared.probe) for rows in selections]
-            signals: dict[str, Any] = {
+            measures: dict[str, Any] = {
                 "failure_rate": float(np.mean([one.failure_rate for one in found])),
                 "failure_rate_by_label": float(np.mean([one.by_label for one in found])),
-                "per_specification": np.mean([one.per_specification for one in found], axis=0),
             }
             if measured is not None and heldout_features is not None:
                 answers = [one.probe.logits(heldout_features).argmax(axis=1) for one in found]
-                signals["accuracy"] = float(np.mean([np.mean(answer == measured.labels) for answer in answers]))
+                measures["accuracy"] = float(np.mean([np.mean(answer == measured.labels) for answer in answers]))
                 f1 = [macro_f1(measured.labels, answer, len(trained.classes)) for answer in answers]
-                signals["macro_f1"] = float(np.mean(f1))
-            return signals
+                measures["macro_f1"] = float(np.mean(f1))
+            return measures
 
         selection = choose(method, material, k, seed)
-        signals = {"none": signal([NOTHING]), method: signal([selection.rows])}
+        probes = {"none": with_rows([NOTHING]), method: with_rows([selection.rows])}
         for baseline in BASELINES:
             if baseline != method:
                 seeds = range(seed, seed + BASELINE_SEEDS)
-                signals[baseline] = signal([choose(baseline, material, k, one).rows for one in seeds])
-        before, after = signals["none"]["per_specification"], signals[method]["per_specification"]
-        say_badly_served(material.specifications, before, after)
+                probes[baseline] = with_rows([choose(baseline, material, k, one).rows for one in seeds])
+        budgets = sorted({0, k, *curve})
+        expected = dict(zip(budgets, expected_failures(material, method, budgets, seed, prepared.probe), strict=True))
+        for name, rate in (("none", expected[0]), (method, expected[k])):
+            probes[name] |= {"failure_rate": rate.failure_rate.value, "failure_rate_by_label": rate.by_label.value}
+        before, after = expected[0].per_specification, expected[k].per_specification
+        say_badly_served(
+            material.specifications, np.array([rate.value for rate in before]), np.array([rate.value for rate in after])
+        )
         write_table(chosen_rows(unused, selection, left.p_wrong), output)
         run.output(output)
 
@@ -220,16 +240,12 @@ def command(
                 "label": one.label,
                 "weak": one.weak,
                 "rows": counts[one.id],
-                "failure_rate_before": None if one.weak else float(was),
-                "failure_rate_after": None if one.weak else float(now),
+                "failure_rate_before": None if one.weak else was.value,
+                "failure_rate_after": None if one.weak else now._asdict(),
             }
             for one, was, now in zip(specifications, before, after, strict=True)
         ]
-        shown = {
-            name: {key: value for key, value in of.items() if key != "per_specification"}
-            for name, of in signals.items()
-        }
-        payload = {
+        payload: dict[str, Any] = {
             "method": method,
             "k": k,
             "pool": len(unused),
@@ -237,13 +253,16 @@ def command(
             "left_out": left.left_out,
             "suspected": {"pool": left.suspected(np.arange(len(unused))), "chosen": left.suspected(selection.rows)},
             "C": material.C,
-            "signal": shown,
-            "signal_is_fitted": {name: name != "none" and is_fitted(name) for name in shown},
+            "expected": probes,
+            "expected_by_budget": expected_payload(list(expected.values()), material.specifications, target),
             "specifications": per_specification,
             "labels": labels,
         }
         run.metrics.update(payload)
-        result(as_json, {**payload, "output": output}, lines(payload, train, output, data_options))
+        if plot is not None:
+            expected_figure(payload["expected_by_budget"], method).save(plot)
+            run.output(plot)
+        result(as_json, {**payload, "output": output, "plot": plot}, lines(payload, train, output, plot, data_options))
 
 
 def check_mode(pruning: bool) -> None:
@@ -253,7 +272,10 @@ def check_mode(pruning: bool) -> None:
     context = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
     given = {name for name in context.params if context.get_parameter_source(name) is not default}
-    choosing, keeping = ("train", "k", "method", "trust"), ("score", "within_class", "family", "dropped", "random")
+    choosing, keeping = (
+        ("train", "k", "method", "trust", "curve", "target", "plot"),
+        ("score", "within_class", "family", "dropped", "random"),
+    )
     names = {of.name: max(of.opts, key=len) for of in context.command.params}
     if wrong := [names[name] for name in (choosing if pruning else keeping) if name in given]:
         raise InputError(
@@ -283,41 +305,38 @@ def chosen_rows(pool: Dataset, selection: Selection, p_wrong: Floats) -> pl.Data
     )
 
 
-def lines(payload: dict[str, Any], train: str, output: Path, columns: DataOptions) -> list[str]:
+def lines(payload: dict[str, Any], train: str, output: Path, plot: Path | None, columns: DataOptions) -> list[str]:
     """Return the result as text."""
-    measures = list(payload["signal"]["none"])
+    measures = list(payload["expected"]["none"])
     header = ["rows added", *(name.replace("_", " ") for name in measures)]
-    signals = [
+    probes = [
         (f"{name} (mean of {BASELINE_SEEDS})" if name in BASELINES and name != payload["method"] else name,
          *(of[measure] for measure in measures))
-        for name, of in payload["signal"].items()
+        for name, of in payload["expected"].items()
     ]  # fmt: skip
     specifications = [
-        tuple({**one, "weak": "weak" if one["weak"] else ""}.values()) for one in payload["specifications"]
+        tuple(
+            {
+                **one,
+                "weak": "weak" if one["weak"] else "",
+                "failure_rate_after": one["failure_rate_after"] and spread(one["failure_rate_after"]),
+            }.values()
+        )
+        for one in payload["specifications"]
     ]
+    curve = payload["expected_by_budget"]
     of_labels = ", ".join(f"{count:,} {name}" for name, count in payload["labels"].items())
     return [
         f"{payload['k']:,} of {payload['pool']:,} rows chosen by {payload['method']}: {of_labels}",
         f"{payload['suspected']['chosen']:,} of these are suspected of a wrong label, {payload['suspected']['pool']:,} of the pool"
         f"{', from which ' + format(payload['left_out'], ',') + ' rows were left out' if payload['left_out'] else ''} (p_wrong)",
         "",
-        "Before training: how often the refitted probe fails on the specifications' examples",
-        *table(header, signals),
-        *fitted_line(name for name, fitted in payload["signal_is_fitted"].items() if fitted),
+        "Before training: how often a probe is expected to fail on cases like the specifications' examples",
+        *table(header, probes),
         "",
-        *table(["specification", "label", "", "rows", "fails before", "fails after"], specifications),
+        *table(["specification", "label", "", "rows", "fails before", "fails after [95 %]"], specifications),
         "",
-        f"Written: {output}",
+        *([*expected_lines(curve, payload["method"]), ""] if len(curve["budgets"]) > 2 else []),
+        *(f"Written: {path}" for path in (output, plot) if path is not None),
         following("finetune", train, "--add", output, "-o", "model", columns=columns),
-    ]
-
-
-def fitted_line(methods: Iterable[str]) -> list[str]:
-    """Return the line on how to read the signal of methods that chose by the examples themselves; none where none did."""
-    names = ", ".join(dict.fromkeys(methods))
-    if not names:
-        return []
-    return [
-        f"The signal of {names} is measured on the very examples that these rows were chosen by, so it flatters: expect more "
-        "failures on tests."
     ]

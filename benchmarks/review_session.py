@@ -111,7 +111,10 @@ def main(argv: Sequence[str]) -> None:
     majority = frame["human_verified_label"].to_list()
     given = dataset.label_names
     judged = {
-        str(dataset.ids[row]): (majority[row] if wrong[row] else given[row])
+        # of "neutral" and "off topic" the data has no label: such a row is dropped
+        str(dataset.ids[row]): (majority[row] if majority[row] in dataset.classes else None)
+        if wrong[row]
+        else given[row]
         for row in np.flatnonzero(reviewed).tolist()
     }
     stored = frame.select("p_neg", "p_pos").to_numpy().astype(np.float64)

@@ -133,7 +133,7 @@ def main(argv: Sequence[str]) -> None:
         met = checks(found["table"], found["foretold"], options.k)
         asked = [word for word in argv if options.folder is None or word not in ("--folder", str(options.folder))]
         path = record(
-            "guided_hate" if options.model == "probe" else "guided_hate_finetuned",
+            "guided_hate",
             asked,
             {
                 "conditions": met,
@@ -141,6 +141,7 @@ def main(argv: Sequence[str]) -> None:
                 **found,
                 "runs": json.loads((folder / "guided.json").read_text(encoding="utf-8"))["runs"],
             },
+            file="guided_hate" if options.model == "probe" else "guided_hate_finetuned",
             notes=[CHOSEN_IN_VIEW, *manifest["notes"]],
             wall_s=round(wall, 1)
             if options.folder is None

@@ -72,7 +72,8 @@ def main(argv: Sequence[str]) -> None:
                 runs.append({name: value for name, value in stored[key].items() if name != "key"})
     table = summary(runs)
     asked = [word for word in argv if options.store is None or word not in ("--store", str(options.store))]
-    written = record(f"guided_methods_{options.set}", asked, {"table": table, "runs": runs}, notes=[NOTES[options.set]])
+    made = {"table": table, "runs": runs}
+    written = record("guided_methods", asked, made, file=f"guided_methods_{options.set}", notes=[NOTES[options.set]])
     for line in shown(table):
         print(line)
     print(f"Written: {written}")

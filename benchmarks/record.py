@@ -15,13 +15,14 @@ from curatekit.run import commit_of, plain, versions
 RESULTS = Path(__file__).parent / "results"
 
 
-def record(benchmark: str, argv: Sequence[str], results: Any, **context: Any) -> Path:
+def record(benchmark: str, argv: Sequence[str], results: Any, *, file: str | None = None, **context: Any) -> Path:
     """Write `results/<benchmark>-<date>.json` with the command, the machine and the versions; return its path.
 
+    file: where one benchmark has several results, such as one for each set, the name of this one in place of the benchmark's.
     A second run on the same day replaces the first; `context` holds what the figures cannot be read without.
     """
     date = datetime.now(UTC).date().isoformat()
-    path = RESULTS / f"{benchmark}-{date}.json"
+    path = RESULTS / f"{file or benchmark}-{date}.json"
     write_json(
         path,
         plain(

@@ -121,7 +121,7 @@ def test_probabilities_without_folds_are_refused_unless_asked_for_by_name(data: 
         (lambda f: f.drop("p_good"), "'p_good' nor 'good'"),
         (lambda f: f.with_columns(p_bad=pl.lit(0.9)), "no distribution"),
         (lambda f: f.with_columns(p_bad=pl.lit(None, pl.Float64)), "no distribution"),
-        (lambda f: f.with_columns(p_bad=pl.lit("much")), "other than numbers"),
+        (lambda f: f.with_columns(p_bad=pl.lit("much")), "is no finite number"),
         (lambda f: pl.concat([f, f.head(1)]), "more than once"),
     ],
 )

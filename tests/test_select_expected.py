@@ -20,7 +20,6 @@ from curatekit.select.expected import (
     halves,
     knee,
     needed,
-    with_examples,
 )
 
 
@@ -74,7 +73,7 @@ def test_what_is_expected_of_a_fitted_method_is_measured_on_the_other_half() -> 
     parts = halves(groups, there.example_specifications, 3)
     failed = np.zeros(len(parts), bool)
     for part in (0, 1):
-        rows = choose("influence", with_examples(there, np.flatnonzero(parts != part)), 20, 3).rows
+        rows = choose("influence", there.with_examples(np.flatnonzero(parts != part)), 20, 3).rows
         features = np.concatenate([there.train_features, there.pool_features[rows]])
         labels = np.concatenate([there.train_labels, there.pool_labels[rows]])
         answers = fit_probe(features, labels, 2, C=1.0).logits(there.example_features).argmax(axis=1)
@@ -101,7 +100,7 @@ def test_without_rows_and_for_methods_blind_to_the_examples_all_examples_measure
 
 def test_a_specification_of_one_example_is_expected_without_its_own_guidance() -> None:
     there = material()
-    single = with_examples(there, np.r_[0, 30:60])
+    single = there.with_examples(np.r_[0, 30:60])
     (found,) = expected_failures(single, "influence", [10])
     assert found.per_specification[0].value in (0.0, 1.0)
 

@@ -11,7 +11,7 @@ from curatekit import registry
 from curatekit.errors import InputError
 from curatekit.reporting import reporting
 from curatekit.select import choose
-from curatekit.select.expected import expected_failures, with_examples
+from curatekit.select.expected import expected_failures
 from curatekit.select.prepare import NOTHING, feedback, say_badly_served
 from tests.notes import Notes
 from tests.select_material import material
@@ -99,7 +99,7 @@ def test_what_is_expected_is_of_the_examples_and_the_statement_guides_in_both_ha
     (one,) = expected_failures(stated, "nearest", [6])
     assert np.isnan([interval.value for interval in one.per_specification]).tolist() == [False, True, False]
     for rows in ([0, 3], [1, 2, 3], [3]):
-        part = with_examples(stated, np.array(rows))
+        part = stated.with_examples(np.array(rows))
         (number,) = part.weak
         assert part.specifications[number] == "b"
     (nothing,) = expected_failures(replace(material(), weak=(0, 1, 2)), "nearest", [6])

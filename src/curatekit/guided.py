@@ -157,10 +157,11 @@ def guided(
 
     specifications: with their tests, which only the measuring sees. model: "probe", or the base of a transformer to fine-tune
     with `training`. near: None trains each model anew on the training data and the added rows; a distance patches M0 with the
-    added rows alone, its weights θ₀ moved by near · ‖θ₀‖ at the most (see train.patch). trust: what becomes of
-    pool rows suspected of a wrong label, for every method and baseline (see `trusted`). store: a JSON Lines file of finished runs; those of the same data and settings are not run again. What does not
-    depend on a seed is run for the first one alone. No method may choose rows that are tests, training or held-out rows. Raises
-    InputError as `prepare` does and for a budget beyond the pool, Locked when another process has the store.
+    added rows alone, its weights θ₀ moved by near · ‖θ₀‖ at the most (see train.patch). trust: what becomes of pool rows suspected
+    of a wrong label, for every method and baseline (see `trusted`). store: a JSON Lines file of finished runs; those of the same data and
+    settings are not run again. What does not depend on a seed is run for the first one alone. No method may choose rows that are
+    tests, training or held-out rows. Raises InputError as `prepare` does and for a budget beyond the pool,
+    Locked when another process has the store.
     """
     require_single_texts(train, heldout, pool)
     tests = test_cases(specifications, train.classes)

@@ -60,6 +60,22 @@ class Material:
         arrays = {name: getattr(self, name)[rows] for name in ("pool_features", "pool_embeddings", "pool_labels")}
         return replace(self, pool_texts=texts, **arrays)
 
+    def with_examples(self, rows: Ints) -> Material:
+        """Return the material with these examples alone; specifications that have none of them are left out."""
+        left, codes = np.unique(self.example_specifications[rows], return_inverse=True)
+        texts = tuple(self.example_texts[row] for row in rows) if self.example_texts else ()
+        arrays = {
+            name: getattr(self, name)[rows] for name in ("example_features", "example_embeddings", "example_labels")
+        }
+        return replace(
+            self,
+            example_texts=texts,
+            example_specifications=codes,
+            specifications=tuple(self.specifications[s] for s in left),
+            weak=tuple(np.flatnonzero(np.isin(left, self.weak)).tolist()),
+            **arrays,
+        )
+
 
 def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
     """Return the k rows of the pool that `method`, a name in the table "select", chooses.
@@ -84,8 +100,8 @@ def _without_weak(material: Material, method: str) -> Material:
     k = 500: influence fails on 0.42 of their tests, worse than 0.39 at random with matched labels; nearest on 0.39, and averaged
     over the labels on 0.38 to 0.40 at random.
     """
-    strong = [s for s in range(len(material.specifications)) if s not in material.weak]
-    if not strong:
+    strong = np.flatnonzero(~np.isin(material.example_specifications, material.weak))
+    if not len(strong):
         raise InputError(
             f"{method!r} learns from examples, and the specifications are statements alone. Give them examples, or choose by "
             "--method nearest."
@@ -94,19 +110,7 @@ def _without_weak(material: Material, method: str) -> Material:
         f"{method}: {len(material.weak)} specifications of a statement alone (weak: true) are not heard: it learns from examples. "
         "--method nearest looks for rows by the statement."
     )
-    kept = np.flatnonzero(np.isin(material.example_specifications, strong))
-    texts = tuple(material.example_texts[row] for row in kept) if material.example_texts else ()
-    arrays = {
-        name: getattr(material, name)[kept] for name in ("example_features", "example_embeddings", "example_labels")
-    }
-    return replace(
-        material,
-        example_texts=texts,
-        example_specifications=np.searchsorted(strong, material.example_specifications[kept]),
-        specifications=tuple(material.specifications[s] for s in strong),
-        weak=(),
-        **arrays,
-    )
+    return material.with_examples(strong)
 
 
 def check_k(k: int, size: int) -> None:

@@ -8,7 +8,6 @@ text, such as the fillings of one template, stay in one part and count as one ob
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -57,7 +56,7 @@ def expected_failures(
             failed = np.zeros(len(groups), bool)
             cross_fitted = k > 0 and is_fitted(method)
             for part in range(FOLDS) if cross_fitted else (None,):
-                guiding = material if part is None else with_examples(material, np.flatnonzero(parts != part))
+                guiding = material if part is None else material.with_examples(np.flatnonzero(parts != part))
                 rows = choose(method, guiding, k, seed).rows if k else np.zeros(0, np.int64)
                 asked = real if part is None else parts == part
                 if not asked.any():
@@ -96,21 +95,6 @@ def halves(groups: Ints, specifications: Ints, seed: int = 0) -> Ints:
             parts[groups == names[at]] = least
             load[least] += sizes[at]
     return parts
-
-
-def with_examples(material: Material, rows: Ints) -> Material:
-    """Return the material with these examples alone; specifications that have none of them are left out."""
-    left, codes = np.unique(material.example_specifications[rows], return_inverse=True)
-    return replace(
-        material,
-        example_features=material.example_features[rows],
-        example_embeddings=material.example_embeddings[rows],
-        example_labels=material.example_labels[rows],
-        example_specifications=codes,
-        specifications=tuple(material.specifications[s] for s in left),
-        example_texts=tuple(material.example_texts[row] for row in rows) if material.example_texts else (),
-        weak=tuple(np.flatnonzero(np.isin(left, material.weak)).tolist()),
-    )
 
 
 def knee(expected: Sequence[Expected]) -> int:

@@ -69,7 +69,8 @@ def influence(
             loss = log_loss(train_labels, probe.logits(train_features), train_weights)
             if number == 1:
                 before = loss
-            keep = float(np.clip(keep * np.exp(_ASCENT * (loss / before - 1)), _LEAST, _MOST)) if number > 1 else keep
+            else:
+                keep = float(np.clip(keep * np.exp(_ASCENT * (loss / before - 1)), _LEAST, _MOST))
             solve = _solver(probe, features)
             slopes = _slopes(probe, example_features, example_labels)
             gradient = _gradient(example_features, slopes, example_weights)

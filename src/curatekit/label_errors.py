@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from curatekit.scores.confident_learning import confident_joint, label_issues, n
 from curatekit.scores.knn_agreement import knn_probs
 from curatekit.scores.pvi import pvi
 from curatekit.scores.self_confidence import given_probs
-from curatekit.scores.wrong_probs import wrong_probs
+from curatekit.scores.wrong_probs import likely_errors, wrong_probs
 
 if TYPE_CHECKING:
     from curatekit.index import Neighbours
@@ -130,7 +129,7 @@ def find_label_errors(
     plain = probs if guidance is None else true_probs(labels, pred_probs, neighbours)
     confident = label_issues(labels, plain) & ~unscorable
     argmax = (plain.argmax(axis=1) != labels) & ~unscorable
-    likely = sqrt(max(int(confident.sum()), 1) * max(int(argmax.sum()), 1))
+    likely = likely_errors(int(confident.sum()), int(argmax.sum()))
     if guidance is not None:
         likely = max(likely, float((1 - default[~unscorable]).sum()))
     wrong = np.zeros(n)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import polars as pl
 
 from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError, nearest_name
+from curatekit.specs import folded
 
 Order = Literal["suspicion", "audit"]
 APART = 20  # rows between two that are nearly the same, so that nobody is shown one thing over and over
@@ -106,7 +106,7 @@ def alike(texts: Sequence[str | None]) -> Ints:
 
     Rows with another beginning are told apart by it, so that few texts are looked at whole.
     """
-    begins = [None if text is None else _bare(text[:_LOOKED_AT])[:_BEGINNING] for text in texts]
+    begins = [None if text is None else folded(text[:_LOOKED_AT])[:_BEGINNING] for text in texts]
     shared = Counter(begins)
     first: dict[str, int] = {}
     found = []
@@ -114,24 +114,8 @@ def alike(texts: Sequence[str | None]) -> Ints:
         if text is None or begin is None or (shared[begin] == 1 and len(begin) == _BEGINNING):
             found.append(row)
         else:
-            found.append(first.setdefault(_bare(text), row))
+            found.append(first.setdefault(folded(text), row))
     return np.array(found, np.int64)
-
-
-def _bare(text: str) -> str:
-    """Return what `curatekit.specs.folded` does, in a fraction of its time."""
-    return unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS) or text.strip()
-
-
-class _Letters(dict[int, int | None]):
-    """What becomes of a character: letters and digits stay; asked once for each."""
-
-    def __missing__(self, code: int) -> int | None:
-        self[code] = code if chr(code).isalnum() else None
-        return self[code]
-
-
-_LETTERS = _Letters()
 
 
 def spaced(alike: Ints, apart: int = APART) -> Ints:

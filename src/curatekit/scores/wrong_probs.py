@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 
 from curatekit.arrays import Floats
 
 FLOOR = 1e-6
+
+
+def likely_errors(confident: int, argmax: int) -> float:
+    """Return √(confident · argmax), of at least one each: how many labels are likely wrong, by confident learning's count and by argmax's."""
+    return sqrt(max(confident, 1) * max(argmax, 1))
 
 
 def wrong_probs(doubt: Floats, count: float) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from curatekit.predict.probe import fit_probe, softmax
 from curatekit.reporting import note, step
 from curatekit.scores.confident_learning import label_issues
 from curatekit.scores.directions import directed_confidence
-from curatekit.scores.wrong_probs import wrong_probs
+from curatekit.scores.wrong_probs import likely_errors, wrong_probs
 from curatekit.select import Material
 from curatekit.select.prepare import Prepared
 
@@ -114,4 +113,4 @@ def p_wrong(material: Material, seed: int = 0) -> Floats:
                 advance(len(rows))
     probs = softmax(logits / temperature)
     confident, argmax = int(label_issues(labels, probs).sum()), int((probs.argmax(axis=1) != labels).sum())
-    return wrong_probs(1 - directed_confidence(labels, probs), sqrt(max(confident, 1) * max(argmax, 1)))
+    return wrong_probs(1 - directed_confidence(labels, probs), likely_errors(confident, argmax))

@@ -5,7 +5,8 @@ The given label of a Davidson tweet is the vote of one annotator drawn at random
 news titles have the labels of a distant supervision beside those of people; half are wrong, and the encoder is English.
 
 Beside our scores stands what most people run: cleanlab's label quality from scikit-learn's cross-validated logistic
-regression on the same embeddings.
+regression on the same embeddings. And with --partial, on human votes, the default of `find-errors --family partial`: one model of all rows, its
+upper third fine-tuned and stopped early.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ KINDS = [
 ]
 SCORES = ["combined", "self_confidence", "normalized_margin", "knn_agreement", "pvi"]
 CLEANLAB = "cleanlab on the same embeddings"
+PARTIAL = "combined, family partial"
 RATE = 0.1
 
 
@@ -52,6 +54,7 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run label_errors", description=__doc__)
     parser.add_argument("--draws", type=int, default=5, help="draws of the human votes [5]")
     parser.add_argument("--flips", type=int, default=2, help="draws of each kind of flips [2]")
+    parser.add_argument("--partial", action="store_true", help="measure the fine-tuned family on the votes too")
     parser.add_argument("--sets", nargs="+", choices=list(FILES), default=list(FILES))
     parser.add_argument("--neighbours", type=int, default=Settings().neighbours)
     parser.add_argument("--cache", type=Path)
@@ -63,9 +66,16 @@ def main(argv: Sequence[str]) -> None:
             continue
         clean = true_rows(name)
         draws = {"vote": arguments.draws, "distant supervision": 1}.get(kind, arguments.flips)
-        found = [measured(clean, given(clean, kind, seed, settings), settings) for seed in range(draws)]
+        found = []
+        for seed in range(draws):
+            labels = given(clean, kind, seed, settings)
+            found.append(measured(clean, labels, settings))
+            if kind == "vote" and arguments.partial:
+                found[-1] |= fine_tuned(clean, labels, replace(settings, seed=seed))
+            print(name, kind, seed, found[-1], flush=True)
         mean = {key: round(float(np.mean([one[key] for one in found])), 4) for key in found[0]}
-        spread = {key: round(float(np.std([one[key] for one in found])), 4) for key in (*SCORES, CLEANLAB)}
+        finders = [key for key in (*SCORES, CLEANLAB, PARTIAL) if key in mean]
+        spread = {key: round(float(np.std([one[key] for one in found])), 4) for key in finders}
         results.append({"data": name, "noise": kind, "draws": draws, **mean, "sd": spread})
         print(f"{name:10} {kind:14} " + "  ".join(f"{key} {value}" for key, value in mean.items()), flush=True)
     print(
@@ -134,6 +144,15 @@ def measured(clean: Dataset, labels: Ints, settings: Settings) -> dict[str, floa
         **{f"f1_{name}": f1(wrong, mask) for name, mask in cuts.items()},
         **{f"count_over_truth_{name}": float(mask.sum() / wrong.sum()) for name, mask in cuts.items()},
     }
+
+
+def fine_tuned(clean: Dataset, labels: Ints, settings: Settings) -> dict[str, float]:
+    """Return the average precision and the best F1 of what `find-errors --family partial` does, for one draw."""
+    artifacts = Artifacts(replace(clean, labels=labels), replace(settings, family="partial"))
+    artifacts = artifacts.with_predictions(artifacts.early)
+    score = artifacts.call(registry.load("scores", "combined"))
+    wrong = labels != clean.labels
+    return {PARTIAL: average_precision(wrong, score), f"best_f1_{PARTIAL}": best_f1(wrong, score)}
 
 
 def recipe(artifacts: Artifacts) -> Floats:

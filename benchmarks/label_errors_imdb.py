@@ -2,7 +2,8 @@
 
 1,310 of the 25,000 test reviews were shown to five people each (Northcutt et al. 2021), chosen by another model's
 probabilities; 725 labels are wrong. Rows not reviewed are unknown, so this is a lower bound. And beside it cleanlab's
-own list on the stored probabilities of that model, which ours must equal row for row.
+own list on the stored probabilities of that model, which ours must equal row for row. Within the reviewed rows, where every
+label is known, the average precision too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.label_errors import average_precision
 from benchmarks.record import record
 from curatekit import registry
+from curatekit.arrays import Floats
 from curatekit.artifacts import Artifacts, Settings
 from curatekit.readers import read_dataset
 from curatekit.scores.confident_learning import ranked_label_issues
@@ -27,6 +30,7 @@ SCORES = ["combined", "self_confidence", "knn_agreement"]
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run label_errors_imdb", description=__doc__)
     parser.add_argument("--neighbours", type=int, default=Settings().neighbours)
+    parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args(argv)
     from cleanlab.filter import find_label_issues
 
@@ -38,6 +42,10 @@ def main(argv: Sequence[str]) -> None:
     labels = np.array([["Negative", "Positive"].index(name or "") for name in dataset.label_names])
     ours = ranked_label_issues(labels, stored)
     theirs = find_label_issues(labels, stored, return_indices_ranked_by="self_confidence", n_jobs=1)
+
+    def within(score: Floats) -> float:
+        return round(average_precision(wrong[reviewed], score[reviewed]), 4)
+
     results: dict[str, object] = {
         "errors": int(wrong.sum()),
         "stored_probabilities": {
@@ -45,16 +53,19 @@ def main(argv: Sequence[str]) -> None:
             "issues": len(ours),
             "errors_among_them": int(wrong[ours].sum()),
             "reviewed_among_them": int(reviewed[ours].sum()),
+            "average_precision_in_reviewed": within(stored[np.arange(len(labels)), labels]),
         },
     }
     print(results, flush=True)
-    artifacts = Artifacts(dataset, Settings(neighbours=arguments.neighbours))
+    artifacts = Artifacts(dataset, Settings(neighbours=arguments.neighbours, cache=arguments.cache))
     for name in SCORES:
-        order = np.argsort(artifacts.call(registry.load("scores", name)), kind="stable")[:FIRST]
+        score = artifacts.call(registry.load("scores", name))
+        order = np.argsort(score, kind="stable")[:FIRST]
         found = {"errors_in_first": int(wrong[order].sum()), "reviewed_in_first": int(reviewed[order].sum())}
         results[name] = {
             **found,
             "precision_of_reviewed": round(found["errors_in_first"] / found["reviewed_in_first"], 4),
+            "average_precision_in_reviewed": within(score),
         }
         print(name, results[name], flush=True)
     accuracy = float((artifacts.pred_probs.argmax(axis=1) == dataset.labels).mean())

@@ -19,7 +19,7 @@ LAYERS = [
     {"files", "hub"},
     {"run", "cache", "dataset", "votes", "writers"},
     {"readers", "specs"},
-    {"encoders", "embed", "index", "hf"},
+    {"encoders", "embed", "index", "linkage", "hf"},
     {"predict"},
     {"artifacts", "probed"},
     {"scores", "information"},

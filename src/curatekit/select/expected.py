@@ -15,6 +15,7 @@ import numpy as np
 
 from curatekit.arrays import Bools, Ints
 from curatekit.intervals import NOTHING, Interval, mean_of_rates, wilson
+from curatekit.linkage import average_linkage
 from curatekit.predict.probe import Probe
 from curatekit.reporting import step
 from curatekit.select import Material, choose, is_fitted
@@ -70,14 +71,11 @@ def expected_failures(
 
 def alike(material: Material) -> Ints:
     """Return the group of each example (m,): within a specification, average linkage at a cosine similarity of 0.6."""
-    from sklearn.cluster import AgglomerativeClustering
-
     groups = np.zeros(len(material.example_labels), np.int64)
-    linkage = AgglomerativeClustering(None, metric="cosine", linkage="average", distance_threshold=1 - ALIKE)
     first = 0
     for s in range(len(material.specifications)):
         rows = np.flatnonzero(material.example_specifications == s)
-        groups[rows] = first + (linkage.fit_predict(material.example_embeddings[rows]) if len(rows) > 1 else 0)
+        groups[rows] = first + average_linkage(material.example_embeddings[rows], ALIKE)
         first = int(groups[rows].max(initial=first - 1)) + 1
     return groups
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from curatekit.arrays import Bools, Floats, Ints
 from curatekit.intervals import Interval, wilson
+from curatekit.linkage import average_linkage
 from curatekit.predict.guidance import unit
 from curatekit.reporting import note, step
 
@@ -82,14 +83,9 @@ def error_slices(
 
 def clusters(embeddings: Floats, threshold: float, least: int) -> list[Ints]:
     """Return the rows of each cluster of unit vectors (n, d) with `least` or more, by average linkage: mean cosine ≥ threshold."""
-    from sklearn.cluster import AgglomerativeClustering
-
     if len(embeddings) < max(least, 2):
         return []
-    linkage = AgglomerativeClustering(
-        n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - threshold
-    )
-    of = linkage.fit_predict(embeddings.astype(np.float64))
+    of = average_linkage(embeddings, threshold)
     return [rows for k in range(of.max() + 1) if len(rows := np.flatnonzero(of == k)) >= least]
 
 

@@ -140,6 +140,28 @@ TABLES: dict[str, dict[str, Entry]] = {
             "rows that lower the loss on the specifications' examples, chosen in rounds; the default",
         ),
     },
+    "generation_metrics": {
+        "exact_match": Entry("curatekit.evaluate.generation.exact_match:exact_match", "the same words as the truth"),
+        "token_f1": Entry("curatekit.evaluate.generation.token_f1:token_f1", "F1 of the words, as SQuAD counts it"),
+        "bleu": Entry("curatekit.evaluate.generation.bleu:bleu", "sacreBLEU, 0 to 100: of the corpus, and by row"),
+        "chrf": Entry("curatekit.evaluate.generation.chrf:chrf", "sacreBLEU's chrF2, 0 to 100: characters, not words"),
+        "rouge1": Entry("curatekit.evaluate.generation.rouge:rouge1", "F1 of shared words"),
+        "rouge2": Entry("curatekit.evaluate.generation.rouge:rouge2", "F1 of shared pairs of words"),
+        "rouge_l": Entry(
+            "curatekit.evaluate.generation.rouge:rouge_l", "F1 of the longest common subsequence of words"
+        ),
+        "bertscore": Entry(
+            "curatekit.evaluate.generation.bertscore:bertscore",
+            "F1 of token embeddings, by the default encoder or bertscore:MODEL",
+        ),
+        "nli": Entry(
+            "curatekit.evaluate.generation.nli:nli", "p(the truth entails the answer) by a cross-encoder, as nli:FOLDER"
+        ),
+        "python": Entry(
+            "curatekit.evaluate.generation.python:python",
+            "a function of answers and truths of your own, as python:MODULE:FUNCTION",
+        ),
+    },
 }
 
 

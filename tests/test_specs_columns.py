@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curatekit.errors import InputError
 from curatekit.reporting import reporting
 from curatekit.specs import folded, read_specifications, specification_files
+from curatekit.specs.sides import on_test_side, on_test_sides
 from tests.notes import Notes
 
 KINDS = ["negation", "praise", "question"]
@@ -72,6 +76,40 @@ def test_the_sides_hang_on_the_text_and_not_on_the_other_rows(table: Path, tmp_p
     assert alone.examples == both.examples
 
 
+def test_a_text_of_several_values_is_on_one_side_in_all(tmp_path: Path) -> None:
+    """Of two values the one has one text alone, which must be its example, so that the other may not test it."""
+    texts = [f"text {n}" for n in range(40)]
+    by_hash = dict(zip(texts, on_test_side(texts).tolist(), strict=True))
+    tests, examples = ([text for text in texts if by_hash[text] is side][:5] for side in (True, False))
+    values = {
+        "alone": tests[:1], "many": [*tests, *examples], "all tests": tests[:3], "all examples": [examples[0], examples[4]],
+        "shared": examples[:2],
+    }  # fmt: skip
+    rows = [{"text": text, "label": "x", "kind": kind} for kind, of in values.items() for text in of]
+    pl.DataFrame(rows).write_csv(tmp_path / "cases.csv")
+    found = {one.id: one for one in read_specifications(f"{tmp_path / 'cases.csv'}::kind", tests=True)}
+    assert {id: sorted((*one.examples, *(one.tests or ()))) for id, one in found.items()} == {
+        kind: sorted(of) for kind, of in values.items()
+    }
+    guiding = {text for one in found.values() for text in one.examples}
+    assert not guiding & {text for one in found.values() for text in one.tests or ()}
+    assert found["alone"].examples == tuple(tests[:1])
+    assert all(one.examples for one in found.values())
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=6), min_size=1, max_size=8))
+def test_a_key_has_one_side_and_every_group_an_example(groups: list[list[str]]) -> None:
+    sides = on_test_sides(groups)
+    side: dict[str, bool] = {}
+    for group, tests in zip(groups, sides, strict=True):
+        assert not tests.all()
+        for key, test in zip(group, tests.tolist(), strict=True):
+            assert side.setdefault(key, test) == test
+    for group in groups:
+        by_itself = on_test_side(group) if len(set(group)) > 1 else [False] * len(group)
+        assert np.array_equal(on_test_sides([group])[0], by_itself)
+
+
 def test_conditions_tell_examples_from_tests(table: Path, tmp_path: Path) -> None:
     column = {
         "file": "cases.parquet", "column": "kind", "text": "text", "label": "label", "statement": "why",
@@ -108,6 +146,9 @@ def test_a_path_with_two_colons_is_a_path(tmp_path: Path) -> None:
         ({"colunm": "kind"}, "unknown key 'colunm'. Did you mean 'column'"),
         ({"file": None}, "not a string"),
         ({"where": "label"}, "a condition maps each column to one value"),
+        ({"examples": ["a"], "tests": {"role": "test"}}, "a condition maps each column to one value"),
+        ({"examples": {"role": "spec"}, "tests": {"role": ["test"]}}, "a condition maps each column to one value"),
+        ({"text": ["text"]}, "text is ['text']. Name one column"),
     ],
 )
 def test_a_column_that_cannot_be_meant_is_refused(table: Path, tmp_path: Path, changes: Any, message: str) -> None:

@@ -10,9 +10,9 @@ import polars as pl
 
 from curatekit.errors import InputError
 from curatekit.reporting import note
-from curatekit.specs.sides import on_test_side
+from curatekit.specs.sides import on_test_sides
 from curatekit.specs.specification import Specification
-from curatekit.specs.texts import Files, known_keys, require_column
+from curatekit.specs.texts import Files, known_keys, require_column, require_conditions
 
 SEPARATOR = "::"
 MOST = 1_000
@@ -41,6 +41,11 @@ def column_specifications(given: Any, where: str, files: Files, tests: bool) -> 
         raise InputError(f"{where}: not a mapping with a file and a column. Give it {', '.join(_KEYS)}.")
     if ("examples" in given) != ("tests" in given):
         raise InputError(f"{where}: conditions for the examples and for the tests go together. Give both or neither.")
+    for key in ("text", "label", "statement"):
+        if not isinstance(given.get(key, ""), str):
+            raise InputError(f"{where}: {key} is {given[key]!r}. Name one column.")
+    for key in ("where", "examples", "tests"):
+        require_conditions(given.get(key, {}), where)
     name, column = given["file"], given["column"]
     path = files.folder / name
     rows = files.rows(name, given.get("where", {}), where)
@@ -77,11 +82,11 @@ def column_specifications(given: Any, where: str, files: Files, tests: bool) -> 
             f"for each label: {', '.join(several[:5])}{' …' if len(several) > 5 else ''}. Where that is a label error, correct it."
         )
     told = [_grouped([row for row in part if row[2].strip()]) for part in parts]
-    for (value, of), rows_of in sorted(own.items()):
+    groups = sorted(own.items())
+    divided = _divided([_different(rows_of) for _, rows_of in groups])
+    for place, ((value, of), rows_of) in enumerate(groups):
         id = value if len(labels[value]) == 1 else f"{value} ({of})"
-        examples, measured = (
-            (_different(side.get((value, of), [])) for side in told) if told else _divided(_different(rows_of))
-        )
+        examples, measured = (_different(side.get((value, of), [])) for side in told) if told else divided[place]
         if not examples:
             raise InputError(
                 f"{where}: {id!r} of {path} has no examples. Change the conditions, or leave it out with `where`."
@@ -102,15 +107,13 @@ def _different(rows: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row[2] for row in rows))
 
 
-def _divided(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the examples and the tests; a single text is an example."""
-    if len(texts) == 1:
-        return texts, ()
-    tests = on_test_side(texts).tolist()
-    examples = tuple(text for text, test in zip(texts, tests, strict=True) if not test)
-    measured = tuple(text for text, test in zip(texts, tests, strict=True) if test)
-    # texts that differ by case or spaces alone are on one side, whatever that is
-    return (examples, measured) if examples else (measured, ())
+def _divided(groups: Sequence[tuple[str, ...]]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the examples and the tests of each group of texts."""
+    found = []
+    for texts, tests in zip(groups, on_test_sides(groups), strict=True):
+        examples = tuple(text for text, test in zip(texts, tests.tolist(), strict=True) if not test)
+        found.append((examples, tuple(text for text, test in zip(texts, tests.tolist(), strict=True) if test)))
+    return found
 
 
 def _strings(row: tuple[Any, ...]) -> tuple[str, ...]:

@@ -30,8 +30,7 @@ class Files:
 
     def rows(self, name: str, conditions: Any, where: str) -> pl.DataFrame:
         """Return the rows of a file in which every column named has the value named; InputError where there is none."""
-        if not isinstance(conditions, dict) or not all(isinstance(value, str) for value in conditions.values()):
-            raise InputError(f"{where}: a condition maps each column to one value.")
+        require_conditions(conditions, where)
         frame = self.frame(name)
         for column in conditions:
             require_column(frame, column, self.folder / name, where)
@@ -67,6 +66,12 @@ def _referenced(reference: dict[str, Any], where: str, files: Files) -> list[str
         )
     require_column(files.frame(str(name)), column, files.folder / str(name), where)
     return [text or "" for text in files.rows(str(name), conditions, where)[column].cast(pl.String).to_list()]
+
+
+def require_conditions(given: Any, where: str) -> None:
+    """Raise InputError unless `given` maps columns to one value each."""
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise InputError(f"{where}: a condition maps each column to one value.")
 
 
 def require_column(frame: pl.DataFrame, name: str, path: Path, where: str) -> None:

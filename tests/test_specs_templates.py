@@ -31,6 +31,13 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {"id": "a", "label": "x", "templates": templates, "slots": {"feel": ["love", "admire"]}, **changes}
 
 
+def test_a_word_in_escaped_braces_is_no_slot(tmp_path: Path) -> None:
+    """Though a lexicon has its name."""
+    path = spec(tmp_path, entry(templates=["Write {{group}} to {feel} it."], tests=["t"]), lexicons={"group": GROUPS})
+    (found,) = read_specifications(path)
+    assert found.examples == ("Write {group} to love it.", "Write {group} to admire it.")
+
+
 fillers = st.lists(st.text("abcxyz", min_size=1, max_size=4), min_size=1, max_size=4, unique=True)
 
 

@@ -12,7 +12,7 @@ from curatekit.specs.columns import column_specifications
 from curatekit.specs.entries import Document, read_document
 from curatekit.specs.leaks import without_leaks
 from curatekit.specs.specification import Specification
-from curatekit.specs.templates import expansions, held_out
+from curatekit.specs.templates import expansions, held_out, slots_of
 from curatekit.specs.texts import Files, texts_of
 
 
@@ -54,7 +54,7 @@ def specification_files(path: str | Path, tests: bool = False) -> tuple[Path, ..
     files = [
         document.path.parent / reference["file"]
         for reference in document.references(tests)
-        if isinstance(reference, dict) and "file" in reference
+        if isinstance(reference, dict) and isinstance(reference.get("file"), str)
     ]
     # the address of a column is no file
     own = [document.path] if document.path.is_file() else []
@@ -103,6 +103,7 @@ def _specification(entry: dict[str, Any], document: Document, files: Files, test
 def _slots(entry: Mapping[str, Any], document: Document, files: Files, where: str) -> dict[str, tuple[str, ...]]:
     """Return the fillers of the slots that the entry lists, and of every lexicon that its templates name as a slot."""
     slots: dict[str, tuple[str, ...]] = {}
+    named = {slot for template in entry["templates"] for slot in slots_of(template, where)}
     for name, given in entry.get("slots", {}).items():
         if isinstance(given, str) and given not in document.lexicons:
             raise InputError(
@@ -114,7 +115,7 @@ def _slots(entry: Mapping[str, Any], document: Document, files: Files, where: st
         )
         slots[name] = _fillers(source, f"{where}, {what}", files)
     for name, given in document.lexicons.items():
-        if name not in slots and any(f"{{{name}}}" in template for template in entry["templates"]):
+        if name not in slots and name in named:
             slots[name] = _fillers(given, f"{document.path}: lexicon {name!r}", files)
     return slots
 

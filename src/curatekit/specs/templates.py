@@ -101,29 +101,36 @@ def held_out(found: Expansions, slots: Mapping[str, Sequence[str]], by: str | No
     return tests
 
 
-def _read(template: str, slots: Mapping[str, Sequence[str]], where: str) -> _Template:
+def slots_of(template: str, where: str) -> tuple[str, ...]:
+    """Return the slots that a template names, each once; {{ and }} are braces. Raises InputError for a template that is none."""
+    return tuple(dict.fromkeys(slot for _, slot in _parts(template, where) if slot is not None))
+
+
+def _parts(template: str, where: str) -> tuple[tuple[str, str | None], ...]:
+    """Return the literal parts of a template, each with the slot behind it."""
     try:
-        parts = [
-            (literal, slot, bool(rest) or bool(conversion))
-            for literal, slot, rest, conversion in string.Formatter().parse(template)
-        ]
+        parts = list(string.Formatter().parse(template))
     except ValueError as error:
         raise InputError(
             f"{where}: the template {template!r} is none ({error}). Write braces as {{{{ and }}}}."
         ) from error
-    named = [slot for _, slot, _ in parts if slot is not None]
-    for _, slot, more in parts:
-        if slot is not None and (more or not slot.isidentifier()):
+    for _, slot, rest, conversion in parts:
+        if slot is not None and (rest or conversion or not slot.isidentifier()):
             raise InputError(
                 f"{where}: in the template {template!r} a slot is more than a name in braces, such as {{group}}."
             )
+    return tuple((literal, slot) for literal, slot, _, _ in parts)
+
+
+def _read(template: str, slots: Mapping[str, Sequence[str]], where: str) -> _Template:
+    named = slots_of(template, where)
     for slot in named:
         if slot not in slots:
             raise InputError(
                 f"{where}: the slot {{{slot}}} of the template {template!r} has no fillers.{nearest_name(slot, slots)} "
                 "List them under `slots`, or under `lexicons` at the top."
             )
-    return _Template(tuple((literal, slot) for literal, slot, _ in parts), tuple(dict.fromkeys(named)))
+    return _Template(_parts(template, where), named)
 
 
 def _decoded(

@@ -86,6 +86,21 @@ def test_the_probe(files: Path, base: Path) -> None:
     assert load_model("model").classes == CLASSES
 
 
+def test_rows_weigh_by_what_find_errors_wrote(files: Path, base: Path) -> None:
+    from curatekit_cli.main import main
+
+    found = CliRunner().invoke(main, ["find-errors", "train.csv", "--encoder", str(base), "-o", "issues.csv"])
+    assert found.exit_code == 0, found.output
+    arguments = ["train.csv", "--add", "chosen.csv", "--base", base, "--max-steps", 1, "--loss", "gce:0.5"]
+    ran = run(*arguments, "--class-weights", "balanced", "--weights", "issues.csv", "-o", "model")
+    assert ran.exit_code == 0, ran.output
+    assert "issues.csv says nothing of 20 of 100 rows; they weigh 1." in ran.stderr
+    recorded = json.loads((files / "model" / "training.json").read_text())
+    assert (recorded["loss"], recorded["class_weights"]) == ("gce:0.5", "balanced")
+    manifest = json.loads((files / "model.run.json").read_text())
+    assert [entry["path"] for entry in manifest["inputs"]] == ["train.csv", "chosen.csv", "issues.csv"]
+
+
 def test_evaluation_rows_that_are_trained_on_are_counted(files: Path, base: Path) -> None:
     ran = run("train.csv", "--eval", "train.csv", "--base", "probe", "--encoder", base, "-o", "model")
     assert "80 of 80 evaluation texts are also trained on" in ran.stderr
@@ -108,6 +123,11 @@ def test_evaluation_rows_that_are_trained_on_are_counted(files: Path, base: Path
         (["-o", "thesis", "--overwrite"], "holds no model of ours"),
         (["--base", "./nowhere"], "nowhere"),
         (["--base", "probe", "--lora", "--epochs", "2"], "--lora, --epochs: the probe has no such setting"),
+        (["--base", "probe", "--weights", "text"], "--weights: the probe has no such setting"),
+        (["--weights", "trust"], "--weights trust: train.csv has no such column, and there is no such file"),
+        (["--weights", "text"], "in column 'text', which is none"),
+        (["--loss", "gce:7"], "'7' is not a number from 0 to 1"),
+        (["--loss", "gec"], "Did you mean 'gce'?"),
         (["--encoder", "x"], "only --base probe has an encoder"),
         (["--metric-for-best-model", "accuracy"], "give --eval FILE"),
         (["--eval", "eval.csv", "--early-stopping-patience", "1"], "needs --metric-for-best-model"),

@@ -32,6 +32,15 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_base(tmp_path_factory.mktemp("tiny") / "base")
 
 
+@pytest.fixture(scope="module")
+def base_without_dropout(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = shutil.copytree(base, tmp_path_factory.mktemp("still") / "base")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
 def weights(classifier: Classifier) -> dict[str, Any]:
     """Every weight that takes part: peft keeps the untrained copy of what is trained whole as `original_module`."""
     state = classifier.model.state_dict().items()
@@ -124,8 +133,9 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_state_alone(
         (replace(QUICK, save_steps=4, eval_strategy="steps", eval_steps=3, bf16=True), 14),
         (replace(LORA, save_steps=4), 14),
         (replace(LORA, metric_for_best_model="loss"), 14),
+        (replace(QUICK, save_steps=4, loss="gce:0.5", class_weights="balanced"), 14),
     ],
-    ids=["epochs", "steps", "accumulation", "evaluated-bf16", "lora", "lora-best"],
+    ids=["epochs", "steps", "accumulation", "evaluated-bf16", "lora", "lora-best", "gce-balanced"],
 )
 def test_a_killed_run_goes_on_to_the_weights_of_the_unbroken_run(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: Training, killed_after: int
@@ -157,6 +167,60 @@ def test_a_killed_run_goes_on_to_the_weights_of_the_unbroken_run(
     assert_same_weights(unbroken, resumed)
     measured = [line["eval_loss"] for line in unbroken.history if "eval_loss" in line]
     assert measured == [line["eval_loss"] for line in resumed.history if "eval_loss" in line]
+
+
+@pytest.mark.parametrize("weights", [None, np.arange(1.0, 81)], ids=["alike", "weighted"])
+def test_accumulated_batches_make_the_step_of_the_whole_batch(base_without_dropout: Path, weights: Any) -> None:
+    whole = replace(QUICK, max_steps=6, weight_decay=0.0)
+    parts = replace(whole, batch_size=2, gradient_accumulation=4)
+    one, other = (
+        fit_classifier(X, Y, CLASSES, base=base_without_dropout, training=how, weights=weights)
+        for how in (whole, parts)
+    )
+    for name, weight in weights_of_both(one, other):
+        np.testing.assert_allclose(*weight, atol=2e-5, err_msg=name)
+    losses = [[line["grad_norm"] for line in model.history if "grad_norm" in line] for model in (one, other)]
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+
+
+def weights_of_both(one: Classifier, other: Classifier) -> list[tuple[str, tuple[Any, Any]]]:
+    first, second = weights(one), weights(other)
+    # softmax does not see the keys' bias: its gradient is rounding alone, which Adam makes large
+    return [(name, (first[name], second[name])) for name in first if not name.endswith("key.bias")]
+
+
+def test_a_row_of_weight_2_counts_as_two_rows_and_one_of_0_as_none(base_without_dropout: Path) -> None:
+    """One step from the same start, on one batch: 4 rows weighted 2, 0, 1, 1, against 4 rows with the first twice."""
+    once = replace(QUICK, max_steps=1, batch_size=4, warmup=0, weight_decay=0.0)
+    rows = (("good plot", "bad end", "bad scene", "good film"),)
+    labels = np.array([1, 1, 0, 1])
+    weighted = fit_classifier(
+        rows, labels, CLASSES, base=base_without_dropout, training=once, weights=np.array([2.0, 0, 1, 1])
+    )
+    rows_twice = (("good plot", "good plot", "bad scene", "good film"),)
+    twice = fit_classifier(rows_twice, np.array([1, 1, 0, 1]), CLASSES, base=base_without_dropout, training=once)
+    for name, both in weights_of_both(weighted, twice):
+        np.testing.assert_allclose(*both, atol=1e-5, err_msg=name)
+
+
+def test_wrong_labels_that_weigh_nothing_do_not_mislead(base: Path) -> None:
+    wrong = np.arange(120) % 3 != 0  # two of three: without weights it would learn the opposite
+    noisy = np.where(wrong, 1 - ENOUGH_Y, ENOUGH_Y)
+    made = fit_classifier(
+        ENOUGH_X, noisy, CLASSES, base=base, training=replace(QUICK, epochs=8), weights=np.where(wrong, 0.0, 1.0)
+    )
+    assert (made.pred_probs(EVAL_X).argmax(1) == EVAL_Y).mean() > 0.9
+
+
+def test_another_loss_or_other_weights_are_another_run(base: Path, tmp_path: Path) -> None:
+    once = replace(QUICK, max_steps=1)
+    folder = tmp_path / "model"
+    fit_classifier(X, Y, CLASSES, base=base, training=once, weights=np.arange(80), output_dir=folder)
+    fit_classifier(X, Y, CLASSES, base=base, training=once, weights=np.arange(80), output_dir=folder)
+    with pytest.raises(InputError, match="with other loss, weights"):
+        fit_classifier(X, Y, CLASSES, base=base, training=replace(once, loss="gce"), output_dir=folder)
+    with pytest.raises(InputError, match="no 'hinge' in the table 'losses'"):
+        fit_classifier(X, Y, CLASSES, base=base, training=replace(once, loss="hinge"))
 
 
 def test_the_newest_checkpoint_is_the_newest_complete_one(

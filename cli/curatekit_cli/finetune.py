@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from curatekit import registry
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -21,11 +22,13 @@ from curatekit_cli._session import read, session
 from curatekit_cli.evaluate import scores_lines, scores_payload
 
 if TYPE_CHECKING:
+    from curatekit.arrays import Floats
     from curatekit.dataset import Dataset
     from curatekit.train.model import Model
     from curatekit.train.rows import Rows
 
 PROBE = "probe"
+_LOSSES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["losses"].items())
 # The options of the transformer, by the names of curatekit.train.classifier.Training.
 _TRAINING = {
     "epochs": click.option("--epochs", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True,
@@ -48,6 +51,10 @@ _TRAINING = {
     "lora_rank": click.option("--lora-rank", type=click.IntRange(min=1), help="Train by LoRA of this rank [with --lora: 8]."),
     "near": click.option("--near", type=click.FloatRange(0, min_open=True), metavar="DISTANCE",
                          help="Patch --base, a classifier made by finetune: keep its weights within this share of their length."),
+    "loss": click.option("--loss", default="cross-entropy", show_default=True, metavar="NAME",
+                         help=f"Train on this loss, as NAME or NAME:NUMBER. {_LOSSES}."),
+    "class_weights": click.option("--class-weights", type=click.Choice(["balanced"]),
+                                  help="Let each class count alike, however many rows it has."),
     "eval_strategy": click.option("--eval-strategy", type=click.Choice(["no", "epoch", "steps"]), default="epoch",
                                   show_default=True, help="Evaluate on --eval while training: when."),
     "eval_steps": click.option("--eval-steps", type=click.IntRange(min=1), help="Evaluate every so many steps."),
@@ -87,6 +94,11 @@ def _training_options(command: Any) -> Any:
 @click.option("--lora", is_flag=True, help="Train a LoRA adapter and the head instead of all weights.")
 @_training_options
 @click.option(
+    "--weights",
+    metavar="COLUMN|FILE",
+    help="Let rows count by this column, or by 1 - p_wrong of a file that find-errors wrote for them.",
+)
+@click.option(
     "--overwrite", is_flag=True, help="Replace another model in the output folder, and start from the beginning."
 )
 @data_options
@@ -100,6 +112,7 @@ def command(
     evaluation: str | None,
     base: str,
     lora: bool,
+    weights: str | None,
     overwrite: bool,
     data_options: DataOptions,
     encoder_options: EncoderOptions,
@@ -119,6 +132,7 @@ def command(
         from curatekit.files import write_json
         from curatekit.run import plain
         from curatekit.train.rows import evaluation_rows, training_rows
+        from curatekit.train.weights import row_weights
 
         _check(click.get_current_context(), base)
         dataset = read(run, train, data_options)
@@ -133,7 +147,11 @@ def command(
         else:
             training["lora_rank"] = training["lora_rank"] or (8 if lora else None)
             training["max_steps"] = training["max_steps"] or -1
-            model = _classifier(rows, measured, base, training, seed, output, overwrite)
+            parts = [dataset, *selections]
+            by_row = None if weights is None else row_weights(weights, parts)
+            if weights is not None and not any(weights in part.frame.columns for part in parts):
+                run.input(weights)
+            model = _classifier(rows, by_row, measured, base, training, seed, output, overwrite)
         counts = {name: int((rows.labels == code).sum()) for code, name in enumerate(rows.classes)}
         payload: dict[str, Any] = {"rows": len(rows.labels), "added": rows.added, "rows_per_class": counts}
         lines = [
@@ -163,7 +181,7 @@ def _check(context: click.Context, base: str) -> None:
         explicit = [name for name in names if context.get_parameter_source(name) == ParameterSource.COMMANDLINE]
         return [f"--{name.replace('_', '-')}" for name in explicit]
 
-    if base == PROBE and (useless := given("lora", *_TRAINING)):
+    if base == PROBE and (useless := given("lora", "weights", *_TRAINING)):
         raise InputError(
             f"{', '.join(useless)}: the probe has no such setting. Leave it out, or choose another --base."
         )
@@ -190,6 +208,7 @@ def _probe(rows: Rows, options: EncoderOptions, seed: int, output: Path, overwri
 
 def _classifier(
     rows: Rows,
+    weights: Floats | None,
     measured: Dataset | None,
     base: str,
     training: dict[str, Any],
@@ -208,6 +227,7 @@ def _classifier(
         seed=seed,
         eval_inputs=measured.inputs if measured is not None else None,
         eval_labels=measured.labels if measured is not None else None,
+        weights=weights,
         output_dir=output,
         overwrite=overwrite,
     )

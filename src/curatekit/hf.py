@@ -291,7 +291,36 @@ class GroupedByLength(LengthGroupedSampler):  # type: ignore[misc]
 
 
 class Trainer(transformers.Trainer):  # type: ignore[misc]
-    """Trainer whose checkpoints are strictly reloaded and whose batches survive a resume."""
+    """Trainer whose checkpoints are strictly reloaded and whose batches survive a resume.
+
+    objective: gives from logits and labels the loss of each row of a batch, whose mean (times the rows' `weight`) is trained on;
+    None leaves the loss to the model. Evaluations have the model's own loss.
+    """
+
+    def __init__(self, *args: Any, objective: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.objective = objective
+        if objective is not None:  # or the rows of accumulated batches would not be counted
+            self.model_accepts_loss_kwargs = True
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        if "weight" not in self._signature_columns:  # what the model does not take is not collated
+            self._signature_columns.append("weight")
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if self.objective is None or not model.training:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        # BERT and others take the mean of each accumulated batch without knowing of the others: as many times too large a step
+        labels, weight = inputs.pop("labels"), inputs.pop("weight", None)
+        outputs = model(**inputs)
+        losses = self.objective(outputs.logits.float(), labels)
+        total = (losses if weight is None else losses * weight.to(losses.dtype)).sum()
+        rows = len(losses) if num_items_in_batch is None else num_items_in_batch / labels[0].numel()
+        loss = total / rows * self.accelerator.num_processes  # the gradients of the processes are averaged
+        return (loss, outputs) if return_outputs else loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -381,9 +410,11 @@ def train(
     log: Path,
     resume_from: Path | None,
     near: float | None = None,
+    objective: Any = None,
 ) -> list[dict[str, Any]]:
     """Train `model` in place through Trainer and return its log; the caller has entered `quiet` and `seeded`.
 
+    objective: see Trainer.
     near: how far, as a share of their norm, the weights may go from where they are now; None lets them go anywhere.
     """
     cuda = torch.cuda.is_available()
@@ -404,6 +435,7 @@ def train(
         data_collator=transformers.DataCollatorWithPadding(tokenizer),
         processing_class=tokenizer,
         compute_metrics=compute_metrics,
+        objective=objective,
     )
     trainer.remove_callback(transformers.PrinterCallback)  # prints every log line on stdout
     with ExitStack() as stack:

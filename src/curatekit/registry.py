@@ -94,6 +94,21 @@ TABLES: dict[str, dict[str, Entry]] = {
             "curatekit.scores.specification_ranks:specification_rra", "the same, by robust rank aggregation"
         ),
     },
+    "losses": {
+        "cross-entropy": Entry("curatekit.train.losses:cross_entropy", "trusts every label"),
+        "label-smoothing": Entry(
+            "curatekit.train.losses:label_smoothing",
+            "spreads a share of each label over all classes, 0.1 or as :E says",
+        ),
+        "bootstrap": Entry(
+            "curatekit.train.losses:bootstrap",
+            "trusts labels by 0.95, or as :BETA says, and the model itself by the rest",
+        ),
+        "gce": Entry(
+            "curatekit.train.losses:gce",
+            "from cross-entropy (gce:0) to mean absolute error (gce:1), 0.7 or as :Q says: hears little of labels it does not believe",
+        ),
+    },
     "select": {
         "random": Entry("curatekit.select.random:random", "k rows at random: the plain baseline"),
         "random-matched": Entry(

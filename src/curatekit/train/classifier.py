@@ -20,9 +20,11 @@ from curatekit.errors import InputError
 from curatekit.files import write_json
 from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
-from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
+from curatekit.train.folder import MARK, array_hash, begin, content_hash, finished, remove_checkpoints
+from curatekit.train.losses import loss_function
 from curatekit.train.patch import check_distance
 from curatekit.train.trained_on import write_trained_on
+from curatekit.train.weights import training_weights
 
 _KIND = "classifier"
 _TOKENS_PER_BATCH = 8192
@@ -40,6 +42,8 @@ class Training:
     rows; None keeps the last. save_steps: None saves at each epoch (at each evaluation when the best is kept).
     save_total_limit: None removes the checkpoints once the model is saved. lora_rank: None trains every weight. near: patch the base,
     a classifier of the same classes: its weights θ₀ may move by near · ‖θ₀‖ at the most (see train.patch); None: anywhere.
+    loss: a name of the table of losses with its parameter, such as "gce:0.7" (see train.losses); evaluations report cross-entropy
+    whatever it is. class_weights: "balanced" lets each class count alike.
     """
 
     epochs: float = 3.0
@@ -61,6 +65,8 @@ class Training:
     logging_steps: int = 50
     report_to: str = "none"
     near: float | None = None
+    loss: str = "cross-entropy"
+    class_weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,13 +134,14 @@ def fit_classifier(
     seed: int = 0,
     eval_inputs: Inputs | None = None,
     eval_labels: Ints | None = None,
+    weights: Floats | None = None,
     output_dir: Path | str | None = None,
     overwrite: bool = False,
 ) -> Classifier:
     """Return a classifier fine-tuned on (inputs, labels); the same arguments give the same weights on one machine.
 
     inputs: one column of n texts, or two for pairs, as `Dataset.inputs`. labels: (n,) codes into `classes`.
-    base: a model folder or name. With `output_dir` the model, its checkpoints and log.jsonl go there, and a run that was
+    base: a model folder or name. weights: (n,) how much each row counts; only their ratios matter. With `output_dir` the model, its checkpoints and log.jsonl go there, and a run that was
     interrupted goes on from its newest complete checkpoint, to the weights it would have had; without, nothing is kept.
     Raises InputError when fewer than two classes have rows, or when `output_dir` holds another run (see `overwrite`).
     """
@@ -151,6 +158,7 @@ def fit_classifier(
         check_columns(eval_inputs, len(inputs))
         evaluation = content_hash(eval_inputs, eval_labels)
     _check_training(training, evaluated=evaluation is not None)
+    counts = training_weights(labels, len(classes), weights, training.class_weights)
 
     with TemporaryDirectory(prefix="curatekit-") as scratch:
         folder = Path(output_dir) if output_dir is not None else Path(scratch)
@@ -169,10 +177,12 @@ def fit_classifier(
             "seed": seed,
             **asdict(training),
         }
+        if weights is not None:
+            run["weights"] = array_hash(weights)
         if output_dir is not None and finished(folder, run, overwrite=overwrite):
             note(f"{folder} already holds this very model; it is not trained again.")
             return load_classifier(folder)
-        classifier = _trained(base_folder, run, training, seed, inputs, labels, tuple(classes), eval_inputs, eval_labels,
+        classifier = _trained(base_folder, run, training, seed, inputs, labels, counts, tuple(classes), eval_inputs, eval_labels,
                               folder, keep=output_dir is not None, overwrite=overwrite)  # fmt: skip
         if output_dir is not None:
             classifier.save(folder)
@@ -241,6 +251,7 @@ def _trained(
     seed: int,
     inputs: Inputs,
     labels: Ints,
+    weights: Floats | None,
     classes: tuple[str, ...],
     eval_inputs: Inputs | None,
     eval_labels: Ints | None,
@@ -258,6 +269,8 @@ def _trained(
         model, tokenizer = hf.load_base(base_folder, classes, training.lora_rank)
         max_length = hf.length_limit(tokenizer, model.config, training.max_length)
         rows = hf.encode(tokenizer, inputs, max_length, labels)
+        if weights is not None:
+            rows = [{**row, "weight": float(weight)} for row, weight in zip(rows, weights, strict=True)]
         eval_rows = None
         if eval_inputs is not None and training.eval_strategy != "no":
             eval_rows = hf.encode(tokenizer, eval_inputs, max_length, eval_labels)
@@ -280,6 +293,7 @@ def _trained(
             log=folder / "log.jsonl",
             resume_from=checkpoint,
             near=training.near,
+            objective=loss_function(training.loss),
         )
     return Classifier(model.eval(), tokenizer, classes, max_length, run["base"], asked, len(inputs), history)
 
@@ -353,6 +367,7 @@ def _check_patched(base: Path, classes: Sequence[str]) -> None:
 
 
 def _check_training(training: Training, *, evaluated: bool) -> None:
+    loss_function(training.loss)
     if training.near is not None:
         check_distance(training.near)
         if training.lora_rank is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from curatekit.arrays import Ints
+from curatekit.arrays import Floats, Ints
 from curatekit.errors import InputError
 from curatekit.files import write_json
 
@@ -84,3 +84,8 @@ def content_hash(inputs: Any, labels: Ints) -> str:
             encoded = text.encode("utf-8", "surrogatepass")
             digest.update(len(encoded).to_bytes(8, "little") + encoded)
     return digest.hexdigest()
+
+
+def array_hash(values: Floats) -> str:
+    """Return the SHA-256 of numbers in their order."""
+    return hashlib.sha256(np.ascontiguousarray(values, np.float64).tobytes()).hexdigest()

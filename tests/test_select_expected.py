@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curatekit import registry
+from curatekit.errors import InputError
 from curatekit.intervals import Interval, wilson
 from curatekit.predict.probe import fit_probe
-from curatekit.select import Material, choose
+from curatekit.reporting import reporting
+from curatekit.select import Material, choose, is_fitted
 from curatekit.select.expected import (
     Expected,
     alike,
@@ -21,6 +24,7 @@ from curatekit.select.expected import (
     knee,
     needed,
 )
+from tests.notes import Notes
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -103,6 +107,89 @@ def test_a_specification_of_one_example_is_expected_without_its_own_guidance() -
     single = there.with_examples(np.r_[0, 30:60])
     (found,) = expected_failures(single, "influence", [10])
     assert found.per_specification[0].value in (0.0, 1.0)
+
+
+FITTED = [name for name in registry.names("select") if is_fitted(name)]
+
+
+@pytest.mark.parametrize("method", FITTED)
+@pytest.mark.parametrize("kept", [range(1), range(5)], ids=["one example", "one template"])
+def test_nothing_is_expected_where_no_half_can_measure_and_it_is_said_once(method: str, kept: range) -> None:
+    notes = Notes()
+    alone = with_texts(material().with_examples(np.array(kept)))
+    assert len(choose(method, alone, 10).rows) == 10  # the selection itself works
+    with reporting(notes):
+        none, some, more = expected_failures(alone, method, [0, 5, 10])
+    assert 0 <= none.failure_rate.value <= 1
+    for one in (some, more):
+        assert np.isnan([*one.failure_rate, *one.by_label, *one.per_specification[0]]).all()
+    assert sum("too much alike for one half of them to choose and the other to measure" in line for line in notes.lines) == 1  # fmt: skip
+    assert knee([none, some, more]) is None
+    assert np.isnan(needed([none, some, more], -0.1))
+    assert needed([none, some, more], 1.0) == 0
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_two_specifications_of_one_template_each_are_told_apart_by_the_halves(method: str) -> None:
+    for seed in range(4):
+        (found,) = expected_failures(with_texts(material().with_examples(np.r_[0:5, 30:35])), method, [5], seed)
+        assert not np.isnan([one.value for one in found.per_specification]).any()
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=30), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_specifications_of_one_group_each_are_in_both_halves(sizes: list[int], seed: int) -> None:
+    of = np.repeat(np.arange(len(sizes)), sizes)
+    parts = halves(of, of, seed)
+    assert set(parts.tolist()) == {0, 1}
+    assert abs(int((parts == 0).sum()) - int((parts == 1).sum())) <= max(sizes)
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_a_half_whose_labels_leave_fewer_rows_than_k_chooses_all_of_them(method: str) -> None:
+    """Each half has one of two labels, 30 of the 60 rows each; all 50 rows asked for can be chosen by both together."""
+    there = with_texts(material().with_examples(np.r_[0:5, 30:35]))
+    there = replace(there, pool_labels=np.arange(60) % 2)
+    notes = Notes()
+    with reporting(notes):
+        (found,) = expected_failures(there, method, [50])
+    failed = np.zeros(10, bool)
+    for s in (0, 1):  # the specification of the other half chooses
+        rows = np.flatnonzero(there.pool_labels != s)
+        if method == "influence":  # it takes rows of any label
+            rows = choose(method, there.with_examples(np.flatnonzero(there.example_specifications != s)), 50).rows
+        probe = fit_probe(
+            np.concatenate([there.train_features, there.pool_features[rows]]),
+            np.concatenate([there.train_labels, there.pool_labels[rows]]), 2, C=1.0,
+        )  # fmt: skip
+        own = there.example_specifications == s
+        failed[own] = probe.logits(there.example_features[own]).argmax(axis=1) != s
+    assert found.failure_rate.value == pytest.approx(failed.mean())
+    assert any("labels that 30 rows of the pool bear, fewer than k" in line for line in notes.lines) == (
+        method != "influence"
+    )
+
+
+def test_a_k_that_the_labels_of_all_examples_do_not_have_is_refused_with_their_number() -> None:
+    there = replace(material(), pool_labels=np.repeat([0, 1, 2], 20), classes=("x", "y", "z"))
+    with pytest.raises(
+        InputError, match=r"k is 45, and the pool has 40 rows with a label of the specifications \(x, y\)"
+    ):
+        expected_failures(there, "quota", [45])
+
+
+def test_rows_that_are_known_are_not_chosen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = material()
+    plain = expected_failures(there, "random", [5, 8], seed=1)
+    rows = {k: choose("random", there, k, 1).rows for k in (5, 8)}
+    monkeypatch.setattr("curatekit.select.expected.choose", None)
+    assert expected_failures(there, "random", [5, 8], seed=1, chosen=rows) == plain
+
+
+def with_texts(there: Material) -> Material:
+    """The material with texts by the label, for methods that read words."""
+    texts = tuple(f"word {'xy'[label]} {number}" for number, label in enumerate(there.pool_labels))
+    return replace(there, pool_texts=texts, example_texts=tuple(f"word {'xy'[y]}" for y in there.example_labels))
 
 
 def test_groups_of_one_row_give_the_score_interval_and_copies_add_nothing() -> None:

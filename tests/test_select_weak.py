@@ -75,6 +75,25 @@ def test_statements_alone_are_refused_by_what_learns_from_examples(method: str) 
         choose(method, replace(material(), weak=(0, 1, 2)), 5)
 
 
+@pytest.mark.parametrize(("method", "expected"), [("random-matched", [4, 8, 0]), ("balanced", [6, 6, 0])])
+def test_baselines_count_the_labels_that_learning_methods_hear(method: str, expected: list[int]) -> None:
+    """Two specifications of 3 and 6 examples, and a statement of a third label, which influence does not hear."""
+    full = material(spec_labels=(0, 1, 1, 2))
+    kept = np.arange(10)
+    stated = replace(
+        full, weak=(3,), example_texts=full.example_texts[:10], example_features=full.example_features[kept],
+        example_embeddings=full.example_embeddings[kept], example_labels=full.example_labels[kept],
+        example_specifications=full.example_specifications[kept],
+    )  # fmt: skip
+    notes = Notes()
+    with reporting(notes):
+        found = choose(method, stated, 12)
+    assert np.bincount(stated.pool_labels[found.rows], minlength=3).tolist() == expected
+    assert notes.lines == []
+    alone = replace(full, weak=(0, 1, 2, 3))
+    assert len(choose(method, alone, 12).rows) == 12  # what there is: the statements' labels
+
+
 def test_every_method_runs_with_a_statement() -> None:
     for method in registry.names("select"):
         assert len(set(choose(method, with_statement(2), 9).rows.tolist())) == 9, method

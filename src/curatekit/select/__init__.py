@@ -80,36 +80,43 @@ class Material:
 def choose(method: str, material: Material, k: int, seed: int = 0) -> Selection:
     """Return the k rows of the pool that `method`, a name in the table "select", chooses.
 
-    Raises InputError for an unknown method, and for a k outside 1 … N.
+    Raises InputError for an unknown method, for a k outside 1 … N, and as `heard` does.
     """
     function = registry.load("select", method)
     check_k(k, len(material.pool_labels))
-    asked_for = inspect.signature(function).parameters
-    if material.weak and any(name in asked_for for name in ("example_features", "example_texts")):
-        material = _without_weak(material, method)
-    given = {**vars(material), "k": k, "seed": seed}
+    given = {**vars(heard(method, material)), "k": k, "seed": seed}
     asked = [name for name in inspect.signature(function).parameters if name in given]
     selection: Selection = function(**{name: given[name] for name in asked})
     return selection
 
 
-def _without_weak(material: Material, method: str) -> Material:
-    """Return the material without the specifications of which there is a statement alone; says so.
+def heard(method: str, material: Material) -> Material:
+    """Return the material as `method` hears it: statements alone are places to look, for methods that retrieve by embeddings only.
 
-    The statement tells where to look, not what a text of it is like. Measured on 29 HateCheck functionalities, each by one sentence,
-    k = 500: influence fails on 0.42 of their tests, worse than 0.39 at random with matched labels; nearest on 0.39, and averaged
-    over the labels on 0.38 to 0.40 at random.
+    For others they are no examples: those that learn leave them out, and say so, and a baseline counts label shares without them, so
+    that it has what the learning methods have. Where there is nothing but statements, a baseline counts those; what learns raises
+    InputError. The statement tells where to look, not what a text of it is like. Measured on 29 HateCheck functionalities,
+    each by one sentence, k = 500: influence fails on 0.42 of their tests, worse than 0.39 at random with matched labels; nearest on
+    0.39, and averaged over the labels on 0.38 to 0.40 at random.
     """
+    asked = inspect.signature(registry.load("select", method)).parameters
+    learns = any(name in asked for name in ("example_features", "example_texts"))
+    retrieves = "example_embeddings" in asked and not learns
+    if not material.weak or retrieves or "example_labels" not in asked:
+        return material
     strong = np.flatnonzero(~np.isin(material.example_specifications, material.weak))
     if not len(strong):
+        if not learns:
+            return material
         raise InputError(
             f"{method!r} learns from examples, and the specifications are statements alone. Give them examples, or choose by "
             "--method nearest."
         )
-    note(
-        f"{method}: {len(material.weak)} specifications of a statement alone (weak: true) are not heard: it learns from examples. "
-        "--method nearest looks for rows by the statement."
-    )
+    if learns:
+        note(
+            f"{method}: {len(material.weak)} specifications of a statement alone (weak: true) are not heard: it learns from "
+            "examples. --method nearest looks for rows by the statement."
+        )
     return material.with_examples(strong)
 
 

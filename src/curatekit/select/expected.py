@@ -7,19 +7,23 @@ text, such as the fillings of one template, stay in one part and count as one ob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 
 from curatekit.arrays import Bools, Ints
+from curatekit.errors import InputError
 from curatekit.intervals import NOTHING, Interval, mean_of_rates, wilson
 from curatekit.linkage import average_linkage
 from curatekit.predict.probe import Probe
-from curatekit.reporting import step
-from curatekit.select import Material, choose, is_fitted
+from curatekit.reporting import note, step
+from curatekit.select import Material, choose, heard, is_fitted
+from curatekit.select.prepare import NOTHING as NO_ROWS
 from curatekit.select.prepare import refit
+from curatekit.select.same_label import require_rows
 
 ALIKE = 0.6
 """Mean cosine similarity from which examples of a specification count as fillings of one template."""
@@ -39,34 +43,80 @@ class Expected(NamedTuple):
 
 
 def expected_failures(
-    material: Material, method: str, budgets: Sequence[int], seed: int = 0, start: Probe | None = None
+    material: Material,
+    method: str,
+    budgets: Sequence[int],
+    seed: int = 0,
+    start: Probe | None = None,
+    chosen: Mapping[int, Ints] | None = None,
 ) -> tuple[Expected, ...]:
     """Return the failure rates to expect of `method` at each of the budgets, with 95 % intervals.
 
     Two-fold cross-fitting over `alike` examples: see the module. A method that does not look at the examples chooses once, and
-    the probe is measured on all of them. k = 0 stands for no rows at all, M0. The expectation is a little too high where one half of the
-    examples guides less well than all do, and too low where new cases differ from the examples more than these among each other.
+    the probe is measured on all of them; `chosen` are such rows by budget where they are known. k = 0 stands for no rows at all, M0.
+    The expectation is a little too high where one half of the examples guides less well than all do, and too low where new cases
+    differ from the examples more than these among each other. NaN where there is no example, or none left for one of the
+    halves, and it is said.
     """
     groups = alike(material)
-    parts = halves(groups, material.example_specifications, seed)
     real = ~np.isin(material.example_specifications, material.weak)
-    parts[~real] = FOLDS  # a statement guides in every part, and has no answer that could be wrong
+    parts = np.full(len(groups), FOLDS)  # a statement guides in every part, and has no answer that could be wrong
+    parts[real] = halves(groups[real], material.example_specifications[real], seed)
+    cross_fitted = any(budgets) and is_fitted(method)  # M0 has no method
+    in_both = all((parts == part).any() for part in range(FOLDS))
+    if not real.any():
+        note("Nothing can be expected of any rows: the specifications have no examples, which could fail.")
+    elif cross_fitted and not in_both:
+        note(
+            f"Nothing can be expected of {method}: the examples are too much alike for one half of them to choose and the other to "
+            "measure. Give examples of other wordings."
+        )
     found = []
     with step("expected failures", len(budgets), "budgets") as advance:
         for k in budgets:
             failed = np.zeros(len(groups), bool)
-            cross_fitted = k > 0 and is_fitted(method)
-            for part in range(FOLDS) if cross_fitted else (None,):
-                guiding = material if part is None else material.with_examples(np.flatnonzero(parts != part))
-                rows = choose(method, guiding, k, seed).rows if k else np.zeros(0, np.int64)
-                asked = real if part is None else parts == part
-                if not asked.any():
-                    continue
-                answers = refit(material, rows, start).logits(material.example_features[asked]).argmax(axis=1)
-                failed[asked] = answers != material.example_labels[asked]
-            found.append(_expected(k, failed[real], groups[real], material, real))
+            measured = real
+            if not k or not cross_fitted:
+                if k and chosen is not None and k in chosen:
+                    rows = chosen[k]
+                else:
+                    rows = choose(method, material, k, seed).rows if k else NO_ROWS
+                failed[real] = _failed(material, real, rows, start)
+            elif in_both:
+                for part in range(FOLDS):
+                    rows = _by_half(material, method, np.flatnonzero(parts != part), k, seed)
+                    failed[parts == part] = _failed(material, parts == part, rows, start)
+            else:
+                measured = np.zeros(len(groups), bool)
+            found.append(_expected(k, failed[measured], groups[measured], material, measured))
             advance(1)
     return tuple(found)
+
+
+def _failed(material: Material, asked: Bools, rows: Ints, start: Probe | None) -> Bools:
+    """Return which of the examples asked (m,) the probe gets wrong that is refitted with these rows."""
+    if not asked.any():
+        return np.zeros(0, bool)
+    answers = refit(material, rows, start).logits(material.example_features[asked]).argmax(axis=1)
+    failed: Bools = answers != material.example_labels[asked]
+    return failed
+
+
+def _by_half(material: Material, method: str, examples: Ints, k: int, seed: int) -> Ints:
+    """Return the k rows that these examples choose, or all rows of their labels where the labels of all examples alone have k."""
+    half = heard(method, material.with_examples(examples))
+    try:
+        return choose(method, half, k, seed).rows
+    except InputError:
+        require_rows(material.pool_labels, material.example_labels, material.classes, k)
+        usable = int(np.isin(material.pool_labels, half.example_labels).sum())
+        if usable >= k:
+            raise
+    note(
+        f"One half of the examples has labels that {usable:,} rows of the pool bear, fewer than k: what is expected of {k:,} rows "
+        f"chosen by {method} is that of {usable:,} there, a little too high."
+    )
+    return choose(method, half, usable, seed).rows if usable else NO_ROWS
 
 
 def alike(material: Material) -> Ints:
@@ -81,22 +131,32 @@ def alike(material: Material) -> Ints:
 
 
 def halves(groups: Ints, specifications: Ints, seed: int = 0) -> Ints:
-    """Return the part of each example (m,), 0 or 1: whole groups, each specification halved as evenly as they allow."""
+    """Return the part of each example (m,), 0 or 1: whole groups, each specification halved as evenly as they allow.
+
+    Where that leaves a choice, the part that has fewer examples gets the group, so that specifications of a single one are in both.
+    """
     parts = np.zeros(len(groups), np.int64)
     rng = np.random.default_rng(seed)
+    total = rng.random(FOLDS) * 0.5  # the first of equals is drawn
     for s in np.unique(specifications):
         names, sizes = np.unique(groups[specifications == s], return_counts=True)
         order = rng.permutation(len(names))
-        load = np.zeros(FOLDS) + rng.random(FOLDS) * 0.5  # so that single groups do not all fall into the same half
+        load = np.zeros(FOLDS)
         for at in order[np.argsort(-sizes[order], kind="stable")]:
-            least = int(load.argmin())
+            least = int(np.lexsort((total, load))[0])
             parts[groups == names[at]] = least
             load[least] += sizes[at]
+            total[least] += sizes[at]
     return parts
 
 
-def knee(expected: Sequence[Expected]) -> int:
-    """Return the smallest budget after which each further doubling lowers the expected failure rate by less than 0.02."""
+def knee(expected: Sequence[Expected]) -> int | None:
+    """Return the smallest budget after which each further doubling lowers the expected failure rate by less than 0.02.
+
+    None where nothing can be expected at some budget.
+    """
+    if any(isnan(one.failure_rate.value) for one in expected):
+        return None
     last = expected[-1].k
     for now, then in reversed(list(pairwise(expected))):
         doublings = np.log2(then.k / now.k) if now.k else 1.0
@@ -109,7 +169,7 @@ def knee(expected: Sequence[Expected]) -> int:
 def needed(expected: Sequence[Expected], target: float) -> float:
     """Return how many rows it takes to expect the target failure rate, between budgets by linear interpolation.
 
-    0 where no rows are needed, NaN where none of the budgets reaches it.
+    0 where no rows are needed, NaN where none of the budgets reaches it, or nothing can be expected of those that might.
     """
     for now, then in zip([None, *expected], expected, strict=False):
         if then.failure_rate.value <= target:

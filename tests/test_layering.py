@@ -19,7 +19,7 @@ LAYERS = [
     {"files", "hub"},
     {"run", "cache", "dataset", "votes", "writers"},
     {"readers", "specs"},
-    {"encoders", "embed", "index", "linkage", "hf"},
+    {"encoders", "embed", "index", "linkage", "hf", "hf_generate", "hf_vlm", "images"},
     {"predict"},
     {"artifacts", "probed"},
     {"scores", "information"},

@@ -122,10 +122,40 @@ def test_copies_are_decided_together(tmp_path: Path) -> None:
 def test_undo_comes_back_to_the_row(desk: Desk) -> None:
     answer(desk, 5, "keep")
     desk.answer([Answer(desk.queue.keys[row], 0, "accept") for row in (9, 7, 8)])
-    assert desk.undo() == 7
+    undone = desk.undo()
+    assert undone is not None
+    assert (undone.row, undone.told) == (7, "Undone: label complaint, of row 8 and of 2 more.")
     assert desk.progress().decided == 1
-    assert desk.undo() == 5
+    desk.note(Answer(desk.queue.keys[5], 1, "", None, "why"))
+    assert [undone.told for undone in (desk.undo(), desk.undo()) if undone] == [
+        "Undone: a note, of row 6.",
+        "Undone: keep, of row 6.",
+    ]
     assert desk.undo() is None
+
+
+def test_undo_leaves_the_answers_to_rows_of_other_issues_alone(desk: Desk, tmp_path: Path) -> None:
+    """Which nobody sees here: one decided in them later is not lost, and one decided together with others stays whole."""
+    issues_frame(90).tail(50).write_csv(tmp_path / "others.csv")
+    other_store = Decisions(tmp_path / "d.sqlite")
+    others = Desk(read_queue(tmp_path / "others.csv"), other_store, "anna")
+    here, there = desk.queue.keys, others.queue.keys
+    (shared,) = [row for row, key in enumerate(here) if key == there[0]]
+    answer(desk, 0, "keep")
+    answer(others, 49, "drop")
+    undone = desk.undo()
+    assert undone is not None
+    assert undone.row == 0
+    assert desk.undo() is None
+    assert others.decision(49).said == "drop"
+    others.answer([Answer(there[0], 0, "keep"), Answer(there[48], 0, "keep")])
+    with pytest.raises(InputError, match="2 rows together, of which 1 are not shown here"):
+        desk.undo()
+    assert desk.decision(shared).said == "keep"
+    undone = others.undo()
+    assert undone is not None
+    assert undone.rows == 2
+    other_store.close()
 
 
 def test_what_another_window_decides_is_seen(desk: Desk, tmp_path: Path) -> None:

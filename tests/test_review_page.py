@@ -62,6 +62,8 @@ def test_the_whole_story_without_scripts(issues: Path, tmp_path: Path) -> None:
         assert "NOT SAVED" in again.text
         text = follow(page, "/undo", {"where": ""})
         assert 'data-row="49"' in text
+        assert "Undone: keep, of row 50." in text
+        assert "Undone" not in page.ask("GET", "/").text
         assert '<b id="decided">49</b>' in page.ask("GET", "/").text
     # the server was killed
     with served(issues, "--reviewer", "anna") as page:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import click
 
 from curatekit.errors import CurateError
-from curatekit.review.desk import Answer, Desk
+from curatekit.review.desk import NOTHING_TO_UNDO, Answer, Desk
 from curatekit.review.drafts import drafts_path, write_drafts
 from curatekit.review.filters import Filter
 from curatekit_cli._print import shown
@@ -63,8 +63,8 @@ class _Here:
         desk = self.desk
         if key.key == "z":
             undone = desk.undo()
-            click.echo("There is nothing to undo." if undone is None else "Undone.")
-            self.row = self.row if undone is None else undone
+            click.echo(NOTHING_TO_UNDO if undone is None else shown(undone.told, 300))
+            self.row = self.row if undone is None else undone.row
         elif key.key == "/":
             self.filter = self.filter._replace(search=key.words)
             self.row = desk.next_row(self.filter)

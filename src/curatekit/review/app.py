@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from curatekit.errors import CurateError, InputError, Locked, NoSpace
 from curatekit.review.agreement import between
 from curatekit.review.decisions import LABEL, UNDECIDED, Stale
-from curatekit.review.desk import Answer, Desk
+from curatekit.review.desk import NOTHING_TO_UNDO, Answer, Desk
 from curatekit.review.drafts import as_yaml, drafts_path, write_drafts
 from curatekit.review.export import export
 from curatekit.review.filters import ALL, STATES, TODO
@@ -59,6 +59,8 @@ class Review:
         self.evidence: Evidence | None = None
         self.missing = ""
         """Why there is no evidence, or not all; shown on the overview."""
+        self._told = ""
+        """What the next page of rows says first."""
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True, auto_reload=False,
@@ -113,7 +115,9 @@ class Review:
 
     async def rows(self, request: Request) -> Response:
         """Show a row, or a grid."""
-        return self._shown(view_of(request.scope["query_string"].decode("latin-1")))
+        view, told = view_of(request.scope["query_string"].decode("latin-1")), self._told
+        self._told = ""
+        return self._shown(view, told)
 
     async def decide(self, request: Request) -> Response:
         """Keep the answer to one row, and go on to the next."""
@@ -146,12 +150,13 @@ class Review:
         """Take the last answer back, and show its row."""
         view = view_of(_last(await _form(request), "where"))
         try:
-            row = self.desk.undo()
+            undone = self.desk.undo()
         except CurateError as error:
             return self._refused(view, error)
-        if row is None:
-            return self._shown(view, "There is nothing to undo.", 400)
-        return _to(view if view.grid else view.at(row))
+        if undone is None:
+            return self._shown(view, NOTHING_TO_UNDO, 400)
+        self._told = undone.told
+        return _to(view if view.grid else view.at(undone.row))
 
     async def draft(self, request: Request) -> Response:
         """Make the row an example of a specification."""

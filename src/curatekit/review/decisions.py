@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,19 +172,16 @@ class Decisions:
                 made[change.key] = after
         return made
 
-    def undo(self, reviewer: str) -> dict[str, Decision]:
-        """Return the decisions by key as they were before the reviewer's last batch that still stands; none where none does."""
+    def undo(self, reviewer: str, among: Container[str] | None = None) -> dict[str, Decision]:
+        """Return the decisions by key as they were before the reviewer's last batch that still stands; none where none does.
+
+        among: the keys that may be undone; batches of other keys alone are passed over. Raises InputError, and undoes
+        nothing, where the batch has both.
+        """
         with self._transaction():
-            (batch,) = self._file.execute(
-                "SELECT max(batch) FROM log WHERE reviewer = ? AND undoes IS NULL "
-                "AND batch NOT IN (SELECT undoes FROM log WHERE undoes IS NOT NULL)",
-                (reviewer,),
-            ).fetchone()
-            if batch is None:
+            batch, entries = self._last_standing(reviewer, among)
+            if not entries:
                 return {}
-            entries = self._file.execute(
-                "SELECT key, said_before, label_before, note_before FROM log WHERE batch = ? ORDER BY number", (batch,)
-            ).fetchall()
             own, made = self._next_batch(), {}
             for key, said, label, note in entries:
                 now = self._one(reviewer, key)
@@ -219,6 +218,28 @@ class Decisions:
             "SELECT said, label, note, version FROM decisions WHERE reviewer = ? AND key = ?", (reviewer, key)
         ).fetchone()
         return Decision(*found) if found else Decision()
+
+    def _last_standing(
+        self, reviewer: str, among: Container[str] | None
+    ) -> tuple[int, list[tuple[str, str, str | None, str]]]:
+        """Return the reviewer's last batch that is not undone and has a key that may be, and what was before it."""
+        standing = self._file.execute(
+            "SELECT batch, key, said_before, label_before, note_before FROM log WHERE reviewer = ? AND undoes IS NULL "
+            "AND batch NOT IN (SELECT undoes FROM log WHERE undoes IS NOT NULL) ORDER BY batch DESC, number",
+            (reviewer,),
+        )
+        for batch, rows in groupby(standing, key=itemgetter(0)):
+            entries = [tuple(row[1:]) for row in rows]
+            others = 0 if among is None else sum(key not in among for key, *_ in entries)
+            if others == len(entries):
+                continue
+            if others:
+                raise InputError(
+                    f"The last answer decided {len(entries)} rows together, of which {others} are not shown here. Undo it where "
+                    "all of them are."
+                )
+            return batch, entries
+        return 0, []
 
     def _next_batch(self) -> int:
         return int(self._file.execute("SELECT coalesce(max(batch), 0) + 1 FROM log").fetchone()[0])

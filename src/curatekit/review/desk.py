@@ -30,6 +30,7 @@ from curatekit.review.queue import Queue
 
 ACCEPT = "accept"
 """The suggested label is right."""
+NOTHING_TO_UNDO = "There is nothing to undo on these rows."
 MOST_FILTERS = 50
 _NUMBER = {said: number for number, said in enumerate((UNDECIDED, *SAID))}
 _VERDICTS = [_NUMBER[said] for said in (LABEL, KEEP, WRONG, DROP)]
@@ -60,6 +61,22 @@ class Progress(NamedTuple):
     decided: int
     unsure: int
     skipped: int
+
+
+class Undone(NamedTuple):
+    """What was taken back: the first of its rows, how many these are, and what was said of that one, before and now."""
+
+    row: int
+    rows: int
+    was: Decision
+    now: Decision
+
+    @property
+    def told(self) -> str:
+        """The same as a sentence."""
+        what = "a note" if self.was[:2] == self.now[:2] else f"{self.was.said} {self.was.label or ''}".strip() or "open"
+        others = f" and of {self.rows - 1:,} more" if self.rows > 1 else ""
+        return f"Undone: {what}, of row {self.row + 1:,}{others}."
 
 
 class Desk:
@@ -129,11 +146,19 @@ class Desk:
             self.store.decide(self.reviewer, [Change(answer.key, answer.version, now.said, now.label, answer.note)])
         )
 
-    def undo(self) -> int | None:
-        """Undo the last answer that still stands; return the first of its rows, or None where nothing is left to undo."""
-        made = self.store.undo(self.reviewer)
+    def undo(self) -> Undone | None:
+        """Undo the last answer to rows of the queue that still stands; None where there is none.
+
+        Answers to other rows, in another file of issues or order, stay. Raises InputError where one was to rows of both kinds.
+        """
+        self._refresh()
+        before = dict(self._decisions)
+        made = self.store.undo(self.reviewer, self.queue.row_of)
         self._take(made)
-        return min((self.queue.row_of[key] for key in made if key in self.queue.row_of), default=None) if made else None
+        if not made:
+            return None
+        first = min(made, key=self.queue.row_of.__getitem__)
+        return Undone(self.queue.row_of[first], len(made), before[first], made[first])
 
     def draft(self, row: int, specification: str, statement: str, label: str) -> None:
         """Keep the row's text as an example of a specification. Raises InputError where it would be none."""

@@ -53,6 +53,24 @@ def test_at_the_end_of_the_rows_there_is_still_undo(tmp_path: Path) -> None:
     assert "1 of 2 rows are decided" in ran.stdout
 
 
+def test_what_is_unsure_or_disputed_alone_is_exported_too(tmp_path: Path) -> None:
+    issues = write_issues(tmp_path, 3)
+    out = tmp_path / "r.csv"
+    assert invoke(review, issues, "--terminal", "--reviewer", "anna", input="u\n").exit_code == 0
+    ran = invoke(review, issues, "--export", out)
+    assert ran.exit_code == 0, ran.output
+    assert "0 rows decided by anna, 1 unsure" in ran.stdout
+    assert "nothing yet that curate fix could do" in ran.stdout
+    assert pl.read_csv(out)["verdict"].to_list() == ["unsure"]
+    for name, key in (("ben", "k"), ("eva", "x")):
+        assert invoke(review, issues, "--terminal", "--reviewer", name, input=f"{key}\n").exit_code == 0
+    ran = invoke(review, issues, "--export", out, "--json")
+    assert ran.exit_code == 0, ran.output
+    assert {name: json.loads(ran.stdout)[name] for name in ("decided", "unsure", "disputed")} == {
+        "decided": 0, "unsure": 0, "disputed": 1,
+    }  # fmt: skip
+
+
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     issues = write_issues(tmp_path, 10)
     (tmp_path / "other.sqlite").write_text("no database, " * 300)
@@ -169,7 +187,7 @@ def test_the_cache_adds_neighbours_probabilities_and_pvi(found: Path) -> None:
 
 
 def test_without_the_cache_or_the_data_it_says_so(found: Path, tmp_path: Path) -> None:
-    from curatekit.errors import InputError
+    from curatekit.errors import InputError, VerificationFailed
     from curatekit.review.evidence import read_evidence
     from curatekit.review.queue import read_queue
 
@@ -181,7 +199,7 @@ def test_without_the_cache_or_the_data_it_says_so(found: Path, tmp_path: Path) -
     assert not (tmp_path / "empty").exists(), "nothing is written"
     other = tmp_path / "other.csv"
     pl.read_csv(found.with_name("data.csv")).head(50).write_csv(other)
-    with pytest.raises(InputError, match="not the file that the issues were found in"):
+    with pytest.raises(VerificationFailed, match="not the file that the issues were found in"):
         read_evidence(found, queue, str(other))
     alone = write_issues(tmp_path, 5)
     with pytest.raises(InputError, match="no manifest that names its data"):

@@ -165,22 +165,20 @@ def _export(
 
     names = kept.reviewers() if reviewer is None else (reviewer,)
     found = export(queue, {name: kept.of(name) for name in names})
-    if not found.decided:
+    counts = {"decided": found.decided, "unsure": found.unsure, "disputed": found.disputed}
+    if not any(counts.values()):
         raise InputError(
             f"{kept.path} holds no decision{f' of {reviewer}' if reviewer else ''} on these rows. Review first: curate review {issues}"
         )
     run.input(issues)
     write_table(found.table, path)
     run.output(path)
-    counts = {"decided": found.decided, "unsure": found.unsure, "disputed": found.disputed}
     payload = {**counts, "reviewers": list(names)}
     run.metrics.update(payload)
     disputed = f"; on {found.disputed:,} the reviewers differ, and these are left open" if found.disputed else ""
-    result(
-        as_json,
-        {**payload, "output": path},
-        [
-            f"{found.decided:,} rows decided by {', '.join(names)}, {found.unsure:,} unsure{disputed}: {path}",
-            following("fix", issues, "--reviews", path, "--policy", "reviewed", "-o", "fixed.csv"),
-        ],
-    )
+    text = [f"{found.decided:,} rows decided by {', '.join(names)}, {found.unsure:,} unsure{disputed}: {path}"]
+    if found.decided:
+        text.append(following("fix", issues, "--reviews", path, "--policy", "reviewed", "-o", "fixed.csv"))
+    else:
+        text.append("No verdict stands, so there is nothing yet that curate fix could do.")
+    result(as_json, {**payload, "output": path}, text)

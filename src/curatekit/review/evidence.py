@@ -12,7 +12,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.cache import Arrays, Cache, digest
-from curatekit.errors import CurateError, InputError
+from curatekit.errors import CurateError, InputError, VerificationFailed
 from curatekit.review.queue import Queue
 
 if TYPE_CHECKING:
@@ -182,7 +182,9 @@ def _dataset(path: Path, found: dict[str, Any] | None, parameters: Mapping[str, 
         limit=parameters.get("limit"),
     )  # fmt: skip
     if source is not None and dataset.sha256 != source["sha256"]:
-        raise InputError(f"{data} is not the file that the issues were found in. Run curate find-errors on it again.")
+        raise VerificationFailed(
+            f"{data} is not the file that the issues were found in. Run curate find-errors on it again."
+        )
     return dataset
 
 

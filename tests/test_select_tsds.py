@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -61,3 +63,19 @@ def test_mass_goes_to_rows_of_the_examples_label_and_the_plan_spreads_until_it_r
     assert found.value.sum() == pytest.approx(1)
     of_first = found.value[one.pool_labels[found.rows] == 0].sum()
     assert of_first == pytest.approx(1 / 3)  # three of nine examples
+
+
+def test_at_a_price_above_all_distances_the_mass_is_even_and_the_farthest_row_has_its_share() -> None:
+    distance, density = np.array([0.1, 0.4, 0.9]), np.array([1.0, 2.0, 1.0])
+    (sent,) = spread_over([Reach(np.arange(3), distance)], [density], 1e6)
+    np.testing.assert_allclose(sent, np.array([1, 1 / 2, 1]) / 2.5)
+    (alone,) = spread_over([Reach(np.arange(1), np.array([0.3]))], [np.array([1.0])], 1e6)
+    assert alone.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("seed", "size"), [(0, 30), (1, 30), (1, 60), (2, 20)])
+def test_all_rows_of_the_pool_can_be_chosen(seed: int, size: int) -> None:
+    one = material(seed, pool=size, spec_labels=(0,), each=1)
+    found = choose("tsds", replace(one, pool_labels=np.zeros(size, np.int64)), size)
+    assert sorted(found.rows) == list(range(size))
+    assert found.value.min() > 1e-3

@@ -82,7 +82,8 @@ def spread_over(near: list[Reach], density: list[Floats], price: float) -> list[
     """Return the mass that each of the M examples sends to the rows it reaches, 1/M in all.
 
     A row takes at most 1 / (M s ρ) of an example, nearest first; s, the number of rows (near-duplicates being one) that an example
-    spreads over, is the greatest for which the mean over examples of Σ_j (d_next − d_j) / ρ_j is below the price.
+    spreads over, is the greatest for which the mean over examples of Σ_j (d_next − d_j) / ρ_j is below the price; where it stays
+    below for all rows, every row gets its share.
     """
     count = len(near)
     filled = [0] * count  # rows before this one take all that they can
@@ -103,6 +104,8 @@ def spread_over(near: list[Reach], density: list[Floats], price: float) -> list[
             own = 1 / density[example][filled[example]]
             weighted[example] += distance[filled[example]] * own
             heapq.heappush(heap, (width + own, example))
+    else:  # nothing stands out enough to pay for: each example spreads over all that it reaches, the farthest too
+        width = max(float((1 / of).sum()) for of in density)
     plan: list[Floats] = []
     for of in density:
         most = np.minimum(np.cumsum(1 / (width * of)), 1)

@@ -100,8 +100,44 @@ def test_examples_that_agree_with_a_row_make_it_less_suspect() -> None:
     assert p_wrong(taught)[:20].mean() < p_wrong(given)[:20].mean() - 0.1
 
 
-def test_a_pool_of_one_label_is_not_suspected_and_unknown_ways_are_refused() -> None:
-    one = replace(pool(), pool_labels=np.zeros(200, np.int64))
-    assert not p_wrong(one).any()
+UNJUDGED = "{} of 200 rows of the pool cannot be judged"
+
+
+@pytest.mark.parametrize("trust", ["all", "weight", "drop"])
+def test_a_label_borne_by_one_row_is_not_judged_by_the_others(trust: str) -> None:
+    """Two labels, one of them borne by one row and by no example: a fold of one class is left when that row is asked about."""
+    lonely = np.zeros(200, np.int64)
+    lonely[3] = 1
+    given = replace(pool(), pool_labels=lonely, example_labels=np.zeros(9, np.int64))
+    notes = Notes()
+    with reporting(notes):
+        left = trusted(prepared(given), dataset(given), trust)
+    assert left.p_wrong[[text == given.pool_texts[3] for text in left.pool.texts]].tolist() == [0.0]
+    assert (
+        sum(UNJUDGED.format(40) in line for line in notes.lines) == 1
+    )  # all of its fold: without it there is one label
+
+
+def test_a_third_label_borne_by_one_row_is_no_suspect_and_the_others_are_as_without_it() -> None:
+    given = pool()
+    labels = given.pool_labels.copy()
+    labels[150] = 2
+    three = replace(given, classes=("x", "y", "z"), pool_labels=labels)
+    notes = Notes()
+    with reporting(notes):
+        wrong = p_wrong(three)
+    assert wrong[150] == 0
+    assert (wrong[:20] > 0.5).sum() >= 16
+    assert UNJUDGED.format(1) in notes.lines[0]
+    bears = replace(three, example_labels=np.r_[three.example_labels[:-1] % 2, 2])
+    assert p_wrong(bears)[150] > 0  # an example of that label tells of it
+
+
+def test_a_pool_of_one_label_or_one_text_is_not_suspected_and_unknown_ways_are_refused() -> None:
+    notes = Notes()
+    with reporting(notes):
+        assert not p_wrong(replace(pool(), pool_labels=np.zeros(200, np.int64))).any()
+        assert not p_wrong(replace(pool(), pool_texts=("the same",) * 200)).any()
+    assert [UNJUDGED.format(200) in line for line in notes.lines] == [True, True]
     with pytest.raises(InputError, match="Choose one of: all, weight, drop"):
         trusted(prepared(pool()), dataset(pool()), "most")

@@ -82,22 +82,25 @@ def p_wrong(material: Material, seed: int = 0) -> Floats:
 
     1 − `directed_confidence`, its odds times what makes the probabilities add up to the number of errors to expect: the geometric mean
     of confident learning's count and argmax's, as `find_label_errors` has it without neighbours. The specifications' examples are
-    trained on in every fold, so that a row which agrees with them is suspected less. Of a pool of one label nothing is known: 0.
+    trained on in every fold, so that a row which agrees with them is suspected less. Nothing is known of a row where those
+    of the other folds and the examples bear none of its label, or no other label: 0, and it is said of how many.
     """
     labels, n_classes = material.pool_labels, len(material.classes)
-    if len(np.unique(labels)) < 2:
-        return np.zeros(len(labels))
-    fold = folds(labels, material.pool_texts, _FOLDS, seed)
+    wrong, logits = np.zeros(len(labels)), np.full((len(labels), n_classes), np.nan)
     heard = np.flatnonzero(~np.isin(material.example_specifications, material.weak))
     rng = np.random.default_rng(seed)
-    logits = np.empty((len(labels), n_classes))
     C: float | str = "auto"
     temperature = 1.0
+    several = len(np.unique(labels)) > 1 and bound_together(material.pool_texts).any()
+    fold = folds(labels, material.pool_texts, _FOLDS, seed) if several else np.zeros(0, np.int64)
     with step("judging the pool's labels", len(labels), "rows") as advance:
-        for number in range(int(fold.max()) + 1):
+        for number in np.unique(fold).tolist():
             train = np.sort(rng.permutation(np.flatnonzero(fold != number))[:_ROWS_TO_FIT])
             features = np.concatenate([material.pool_features[train], material.example_features[heard]])
             given = np.concatenate([labels[train], material.example_labels[heard]])
+            known = np.unique(given)
+            if len(known) < 2:
+                continue
             # C from the first fold; copies and examples of one specification stay on one side of the inner folds
             texts = [
                 *(material.pool_texts[row] for row in train),
@@ -106,11 +109,19 @@ def p_wrong(material: Material, seed: int = 0) -> Floats:
             probe = fit_probe(features, given, n_classes, C=C, seed=seed, groups=bound_together(texts))
             if C == "auto":
                 C, temperature = probe.C, probe.temperature
-            test = np.flatnonzero(fold == number)
+            test = np.flatnonzero((fold == number) & np.isin(labels, known))
             for first in range(0, len(test), _CHUNK):
                 rows = test[first : first + _CHUNK]
                 logits[rows] = probe.logits(material.pool_features[rows])
                 advance(len(rows))
-    probs = softmax(logits / temperature)
-    confident, argmax = int(label_issues(labels, probs).sum()), int((probs.argmax(axis=1) != labels).sum())
-    return wrong_probs(1 - directed_confidence(labels, probs), likely_errors(confident, argmax))
+    judged = ~np.isnan(logits[:, 0])
+    if not judged.all():
+        note(
+            f"{int((~judged).sum())} of {len(labels)} rows of the pool cannot be judged, since the others bear none of their label, or "
+            "no other label: they are not suspected."
+        )
+    if judged.any():
+        own, probs = labels[judged], softmax(logits[judged] / temperature)
+        confident, argmax = int(label_issues(own, probs).sum()), int((probs.argmax(axis=1) != own).sum())
+        wrong[judged] = wrong_probs(1 - directed_confidence(own, probs), likely_errors(confident, argmax))
+    return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations, islice
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curatekit.select import choose
+from curatekit.select import coreset as module
 from curatekit.select.lazy import lazy_greedy
 from tests.select_material import material
 
@@ -110,3 +112,21 @@ def test_coreset_takes_the_farthest_each_time(k: int) -> None:
     found = choose("coreset", one, k)
     assert found.rows.tolist() == taken
     assert (np.diff(found.value) <= 1e-6).all()
+
+
+def test_coreset_compares_in_blocks_of_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = material(7)
+    expected = choose("coreset", one, 20)
+    monkeypatch.setattr(module, "_CHUNK", 7)
+    found = choose("coreset", one, 20)
+    assert found.rows.tolist() == expected.rows.tolist()
+    many = np.random.default_rng(0).normal(size=(20_000, 4)).astype(np.float32)
+    squares = (many[:64].astype(float) ** 2).sum(axis=1)
+    monkeypatch.setattr(module, "_CHUNK", 64)
+    tracemalloc.start()
+    nearest = module._nearest_squares(many[:64], squares, many[64:])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000  # 64 × 20,000 of float64 are 10 MB
+    by_hand = ((many[:64, None].astype(float) - many[None, 64:]) ** 2).sum(axis=2).min(axis=1)
+    np.testing.assert_allclose(nearest, by_hand, atol=1e-4)

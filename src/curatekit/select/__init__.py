@@ -7,6 +7,7 @@ Material holds the specifications' examples. It has no place for their tests, so
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -152,7 +153,11 @@ def shares(total: int, proportions: Floats) -> Ints:
     return whole
 
 
+def of_no_specification(rows: Ints, value: Floats, reason: Sequence[str] | Strings) -> Selection:
+    """Return the selection of these k rows, which no specification chose."""
+    return Selection(rows, np.full(len(rows), "", object), value, np.array(reason, object))
+
+
 def drawn(rows: Ints, reason: str) -> Selection:
-    """Return the selection of rows that no specification chose."""
-    k = len(rows)
-    return Selection(rows, np.full(k, "", object), np.full(k, np.nan), np.full(k, reason, object))
+    """Return the selection of rows drawn at random, all for one reason."""
+    return of_no_specification(rows, np.full(len(rows), np.nan), [reason] * len(rows))

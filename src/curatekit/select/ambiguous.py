@@ -7,7 +7,7 @@ import numpy as np
 from curatekit.arrays import Floats, Ints
 from curatekit.predict.probe import fit_probe
 from curatekit.reporting import step
-from curatekit.select import Selection
+from curatekit.select import Selection, of_no_specification
 
 _PROBES = 10
 
@@ -40,4 +40,4 @@ def ambiguous(
     deviation = given.std(axis=0)
     rows = np.argsort(-deviation, kind="stable")[:k]
     reason = [f"p(label) wavers: {mean:.2f} ± {value:.2f}" for mean, value in zip(given.mean(axis=0)[rows], deviation[rows], strict=True)]  # fmt: skip
-    return Selection(rows, np.full(k, "", object), deviation[rows], np.array(reason, object))
+    return of_no_specification(rows, deviation[rows], reason)

@@ -7,10 +7,10 @@ from itertools import islice
 import numpy as np
 
 from curatekit.arrays import Floats
-from curatekit.select import Selection
+from curatekit.select import Selection, of_no_specification
 from curatekit.select.lazy import lazy_greedy
 
-_CHUNK = 4_096
+_CHUNK = 2_048  # rows of each side that are compared at once: 32 MB of float64
 
 
 def coreset(train_features: Floats, pool_features: Floats, k: int) -> Selection:
@@ -39,14 +39,20 @@ def coreset(train_features: Floats, pool_features: Floats, k: int) -> Selection:
         distances[len(taken)] = np.sqrt(squared)
         taken.append(row)
     reason = [f"{distance:.2f} away from the nearest row that is trained on" for distance in distances]
-    return Selection(np.array(taken), np.full(k, "", object), distances, np.array(reason, object))
+    return of_no_specification(np.array(taken), distances, reason)
 
 
 def _nearest_squares(x: Floats, squares: Floats, others: Floats) -> Floats:
-    """Return the squared distance of each row to the nearest of the others (n,), of which there is at least one."""
-    other_squares = np.einsum("np,np->n", others, others, dtype=np.float64)
-    nearest = np.empty(len(x))
-    for first in range(0, len(x), _CHUNK):
-        rows = slice(first, first + _CHUNK)
-        nearest[rows] = squares[rows] + (other_squares - 2.0 * (x[rows] @ others.T)).min(axis=1)
-    return np.maximum(nearest, 0.0)
+    """Return the squared distance of each row to the nearest of the others (n,), of which there is at least one.
+
+    A block of both at a time: memory does not grow with their numbers.
+    """
+    nearest = np.full(len(x), np.inf)
+    for begin in range(0, len(others), _CHUNK):
+        block = others[begin : begin + _CHUNK]
+        block_squares = np.einsum("np,np->n", block, block, dtype=np.float64)
+        for first in range(0, len(x), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            closest = squares[rows] + (block_squares - 2.0 * (x[rows] @ block.T)).min(axis=1)
+            np.minimum(nearest[rows], closest, out=nearest[rows])
+    return np.maximum(nearest, 0.0, out=nearest)

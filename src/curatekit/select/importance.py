@@ -6,7 +6,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.reporting import note
-from curatekit.select import Selection, shares
+from curatekit.select import Selection, of_no_specification, shares
 from curatekit.select.same_label import require_rows
 
 
@@ -36,4 +36,4 @@ def resampled(
         within[np.flatnonzero(~within)[:short]] = True
     rows = order[within]
     reason = [f"drawn by its importance weight among its label's, e^{weight:.1f}" for weight in log_weights[rows]]
-    return Selection(rows, np.full(k, "", object), log_weights[rows], np.array(reason, object))
+    return of_no_specification(rows, log_weights[rows], reason)

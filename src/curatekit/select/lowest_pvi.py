@@ -8,7 +8,7 @@ from curatekit.arrays import Floats, Ints
 from curatekit.predict.null import null_prior
 from curatekit.predict.probe import fit_probe
 from curatekit.scores.pvi import pvi
-from curatekit.select import Selection
+from curatekit.select import Selection, of_no_specification
 
 
 def lowest_pvi(
@@ -30,4 +30,4 @@ def lowest_pvi(
     bits = pvi(pool_labels, probs, null)
     rows = np.argsort(bits, kind="stable")[:k]
     reason = [f"PVI {value:+.1f} bits".replace("-", "−") for value in bits[rows]]
-    return Selection(rows, np.full(k, "", object), -bits[rows], np.array(reason, object))
+    return of_no_specification(rows, -bits[rows], reason)

@@ -6,7 +6,7 @@ import numpy as np
 
 from curatekit.arrays import Floats, Ints
 from curatekit.predict.probe import fit_probe
-from curatekit.select import Selection
+from curatekit.select import Selection, of_no_specification
 
 
 def uncertainty(
@@ -25,4 +25,4 @@ def uncertainty(
     entropy = -(probs * np.log2(np.maximum(probs, 1e-12))).sum(axis=1)
     rows = np.argsort(-entropy, kind="stable")[:k]
     reason = [f"the model is unsure: entropy {value:.2f} bits" for value in entropy[rows]]
-    return Selection(rows, np.full(k, "", object), entropy[rows], np.array(reason, object))
+    return of_no_specification(rows, entropy[rows], reason)

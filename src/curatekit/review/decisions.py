@@ -153,8 +153,14 @@ class Decisions:
     def decide(self, reviewer: str, changes: Sequence[Change]) -> dict[str, Decision]:
         """Return the new decisions by key, once all of them are on the disk; they are undone together.
 
-        Raises Stale, and changes nothing, where a row is at another version than the one that was answered.
+        Raises Stale, and changes nothing, where a row is at another version than the one that was answered; InputError for
+        a note that is too long.
         """
+        for change in changes:
+            if len(change.note or "") > MOST_CHARACTERS:
+                raise InputError(
+                    f"A note may have {MOST_CHARACTERS:,} characters, and this has {len(change.note or ''):,}."
+                )
         with self._transaction():
             before = {change.key: self._one(reviewer, change.key) for change in changes}
             for change in changes:
@@ -166,7 +172,7 @@ class Decisions:
             batch = self._next_batch()
             made = {}
             for change in changes:
-                note = before[change.key].note if change.note is None else change.note[:MOST_CHARACTERS]
+                note = before[change.key].note if change.note is None else change.note
                 after = Decision(change.said, change.label, note, change.version + 1)
                 self._write(batch, None, reviewer, change.key, before[change.key], after)
                 made[change.key] = after

@@ -160,6 +160,54 @@ def test_a_store_that_is_locked_says_not_saved(issues: Path) -> None:
         assert page.decide(key, "keep").status == 303
 
 
+@pytest.mark.parametrize("character", ["漢", "𠀀", "&"])
+def test_a_note_may_be_as_long_as_it_says_whatever_its_letters(issues: Path, tmp_path: Path, character: str) -> None:
+    with served(issues, "--reviewer", "anna") as page:
+        key = value(page.ask("GET", "/").text, "key")
+        assert page.decide(key, "keep", note=character * 10_000).status == 303
+        answer = page.decide(key, "keep", version=1, note=character * 10_001)
+        assert answer.status == 400
+        assert "NOT SAVED. A note may have 10,000 characters, and this has 10,001" in answer.text
+    store = Decisions(tmp_path / "issues.csv.decisions.sqlite")
+    assert store.of("anna")[key].note == character * 10_000
+    store.close()
+
+
+def test_an_address_that_cannot_be_read_is_one_sentence(issues: Path) -> None:
+    with served(issues, "--reviewer", "anna") as page:
+        key = value(page.ask("GET", "/").text, "key")
+        many = "&".join(["a=1"] * 60)
+        for path in (
+            f"/?{many}",
+            f"/?row={'0' * 60}1",
+            "/?row=%E2%28&like=9999999999999&page=x&state=%00&given=%FF&search=%00%FF",
+        ):
+            answer = page.ask("GET", path)
+            assert answer.status == (400 if path == f"/?{many}" else 200), path
+            assert 'data-row="' in answer.text or "No row is left here" in answer.text
+        for path in ("/undo", "/decide", "/draft", "/decide-many"):
+            answer = page.ask("POST", path, {"key": key, "version": "0", "said": "keep", "where": many})
+            assert answer.status == 400
+            assert "NOT SAVED. This address cannot be read" in answer.text
+        assert '<b id="decided">0</b>' in page.ask("GET", "/").text
+
+
+def test_after_a_copy_comes_the_row_behind_it(tmp_path: Path) -> None:
+    """Copies are decided together, and have one key: the page goes on from the one that was shown, not from the first."""
+    path = tmp_path / "issues.csv"
+    issues_frame(60).with_columns(
+        text=pl.when(pl.col("id").is_in(["m3", "m42"])).then(pl.lit("one thing")).otherwise("text")
+    ).write_csv(path)
+    with served(path, "--reviewer", "anna") as page:
+        text = page.ask("GET", "/?state=all&search=one+thing&row=42").text
+        assert 'data-row="42"' in text
+        fields = {"key": value(text, "key"), "version": "0", "where": "state=all&row=42"}
+        assert 'data-row="42"' in follow(page, "/decide", {**fields, "said": "note", "note": "a note"})
+        draft = {**fields, "specification": "late", "statement": "", "label": "praise"}
+        assert 'data-row="42"' in follow(page, "/draft", draft)
+        assert 'data-row="43"' in follow(page, "/decide", {**fields, "version": "1", "said": "keep"})
+
+
 def test_a_long_text_is_cut_and_can_be_asked_for(tmp_path: Path) -> None:
     with served(write_issues(tmp_path, 6, ["x" * 60_000 + "END"])) as page:
         text = page.ask("GET", "/?row=0").text

@@ -108,7 +108,7 @@ class Review:
             Route("/specifications.yaml", self.specifications),
             *(Route(path, _file(*file)) for path, file in files.items()),
         ]
-        app: App = Starlette(routes=routes)
+        app: App = Starlette(routes=routes, exception_handlers={InputError: self._unreadable})
         return app
 
     # Handlers are coroutines that do not wait: one at a time works on the desk, so that two answers cannot cross.
@@ -162,7 +162,7 @@ class Review:
         """Make the row an example of a specification."""
         form = await _form(request)
         view = view_of(_last(form, "where"))
-        row = self.desk.queue.row_of.get(_last(form, "key"))
+        row = self._row(view, _last(form, "key"))
         if row is None:
             return self._shown(view, "There is no such row in these issues.", 400)
         try:
@@ -214,6 +214,9 @@ class Review:
             return self._shown(View(), str(error), 404)
         return _download(text.encode(), "application/yaml; charset=utf-8", "specifications.yaml")
 
+    async def _unreadable(self, request: Request, error: Exception) -> Response:
+        return self._shown(View(), f"{'NOT SAVED. ' if request.method == 'POST' else ''}{error}", 400)
+
     def _answered(self, view: View, answers: Sequence[Answer], *, noted: bool = False) -> Response:
         desk = self.desk
         try:
@@ -223,10 +226,17 @@ class Review:
                 desk.answer(answers)
         except CurateError as error:
             return self._refused(view, error)
-        row = desk.queue.row_of[answers[0].key]
         if view.grid:
             return _to(view)
+        row = self._row(view, answers[0].key)
+        assert row is not None
         return _to(view.at(row if noted else desk.next_row(view.filter, row)))
+
+    def _row(self, view: View, key: str) -> int | None:
+        """Return the row that was answered: the one that the view shows where it has the key, since copies share theirs."""
+        queue = self.desk.queue
+        shown = view.row if view.row is not None and view.row < len(queue) else None
+        return shown if shown is not None and queue.keys[shown] == key else queue.row_of.get(key)
 
     def _refused(self, view: View, error: CurateError) -> Response:
         status = 409 if isinstance(error, Stale) else 503 if isinstance(error, Locked | NoSpace) else 400

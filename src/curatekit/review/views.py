@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
+from curatekit.errors import InputError
 from curatekit.review.filters import ALL, STATES, TODO, Filter
 
-MOST_ROWS = 1 << 40
+LONGEST_NUMBER = 12
 LONGEST_WORD = 200
+MOST_FIELDS = 50
 
 
 class View(NamedTuple):
@@ -59,8 +61,11 @@ class View(NamedTuple):
 
 
 def view_of(query: str | Mapping[str, str]) -> View:
-    """Return the view that a query asks for; what it cannot mean is left out."""
-    words = dict(parse_qsl(query, max_num_fields=50)) if isinstance(query, str) else query
+    """Return the view that a query asks for; what it cannot mean is left out. Raises InputError for more fields than ours has."""
+    try:
+        words = dict(parse_qsl(query, max_num_fields=MOST_FIELDS)) if isinstance(query, str) else query
+    except ValueError as error:
+        raise InputError(f"This address cannot be read ({error}). Go back to the rows.") from error
     state = words.get("state", TODO)
     filter = Filter(
         state if state in STATES else TODO,
@@ -79,4 +84,4 @@ def view_of(query: str | Mapping[str, str]) -> View:
 
 
 def _number(word: str | None) -> int | None:
-    return int(word) if word and word.isascii() and word.isdigit() and int(word[:13]) < MOST_ROWS else None
+    return int(word) if word and len(word) <= LONGEST_NUMBER and word.isascii() and word.isdigit() else None

@@ -13,7 +13,7 @@ import pytest
 from curatekit import guided as module
 from curatekit.dataset import Dataset, from_lists
 from curatekit.errors import InputError, Locked
-from curatekit.guided import Guided, Learner, Predicted, Run, foretold, guided, transformer_learner
+from curatekit.guided import Guided, Learner, Predicted, Run, foretold, guided, runs_key, transformer_learner
 from curatekit.reporting import reporting
 from curatekit.select import choose
 from curatekit.select.expected import expected_failures
@@ -23,6 +23,7 @@ from curatekit.train.classifier import Training
 from tests.fake_encoder import FakeEncoder
 from tests.guided_sample import HELDOUT, POOL, SPECIFICATIONS, TRAIN
 from tests.notes import Notes
+from tests.test_layering import LIBRARY, imported
 from tests.tiny import tiny_base
 
 SPECS = tuple(
@@ -207,17 +208,110 @@ def test_runs_of_other_code_or_of_another_model_are_not_taken(tmp_path: Path, mo
     first, second, third = Counted(), Counted(), Counted()
     monkeypatch.setattr(module, "probe_learner", first)
     protocol(store=store, **how)
-    for package in ("select", "train", "predict"):
-        monkeypatch.setattr(module, "code_of", lambda name, changed=package: f"{name}{name == changed}")
-        monkeypatch.setattr(module, "probe_learner", learner := Counted())
-        protocol(store=store, **how)
-        assert len(learner.calls) == len(first.calls)
+    monkeypatch.setattr(module, "code_of", lambda name: f"{name}{name == 'select'}")
+    monkeypatch.setattr(module, "probe_learner", learner := Counted())
+    protocol(store=store, **how)
+    assert len(learner.calls) == len(first.calls)
     for learner in (second, third):
         learner.key = "retrained"
         monkeypatch.setattr(module, "probe_learner", learner)
         protocol(store=store, **how)
     assert len(second.calls) == len(first.calls)
     assert third.calls == []
+
+
+# types, places and words; what is read enters the key by its content
+NO_FIGURE = {"arrays", "cache", "errors", "files", "hub", "readers", "registry", "reporting"}
+
+
+def test_the_key_has_the_code_of_all_that_the_protocol_and_the_methods_import() -> None:
+    known, asked = set(), [LIBRARY / "guided.py", *(LIBRARY / "select").glob("*.py")]
+    while asked:
+        path = asked.pop()
+        known.add(path)
+        for name in imported(path):
+            place = LIBRARY.parent / Path(*name.split("."))
+            found = [one for one in (place.with_suffix(".py"), place / "__init__.py") if one.is_file()]
+            asked += [one for one in found if one not in known and one.parent != LIBRARY.parent]
+    tops = {path.relative_to(LIBRARY).parts[0].removesuffix(".py") for path in known} - {"__init__"}
+    assert tops - NO_FIGURE == set(module._CODE)
+
+
+def test_the_key_changes_with_all_that_a_run_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, heldout, pool = dataset(TRAIN), dataset(HELDOUT), dataset(POOL)
+    given = (train, heldout, pool, SPECS, "an encoder", "a learner", "all")
+    others = (
+        dataset(TRAIN[1:]), dataset(HELDOUT[1:]), dataset(POOL[1:]), SPECS[1:], "another", "another", "drop",
+    )  # fmt: skip
+    keys = [runs_key(*given), *(runs_key(*given[:at], other, *given[at + 1 :]) for at, other in enumerate(others))]
+    keys.append(runs_key(train, heldout, dataset([(POOL[0][0], "bad"), *POOL[1:]]), *given[3:]))
+    for changed in module._CODE:
+        monkeypatch.setattr(module, "code_of", lambda name, changed=changed: f"{name}{name == changed}")
+        keys.append(runs_key(*given))
+    assert len(set(keys)) == len(keys)
+    monkeypatch.undo()
+    assert runs_key(*given) == keys[0]
+
+
+def test_runs_with_another_trust_are_not_taken_though_the_same_rows_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "trusted", lambda prepared, pool, trust: (prepared, pool, None, 0))
+    calls = []
+    for trust in ("all", "drop", "drop"):
+        monkeypatch.setattr(module, "probe_learner", learner := Counted())
+        protocol(store=tmp_path / "runs.jsonl", budgets=(4,), seeds=(0,), trust=trust)
+        calls.append(len(learner.calls))
+    assert calls == [4, 4, 0]
+
+
+def test_the_features_are_fitted_on_rows_that_trust_leaves_out_and_so_they_are_in_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def watched(train: Any, heldout: Any, pool: Dataset, *rest: Any) -> str:
+        seen.append(len(pool))
+        return "key"
+
+    def without_the_first(prepared: Any, pool: Dataset, trust: str) -> Any:
+        rows = np.arange(1, len(pool))
+        return replace(prepared, material=prepared.material.only(rows)), pool.take(rows), None, 1
+
+    monkeypatch.setattr(module, "runs_key", watched)
+    monkeypatch.setattr(module, "trusted", without_the_first)
+    monkeypatch.setattr(module, "probe_learner", Counted())
+    protocol(budgets=(4,), seeds=(0,), trust="drop")
+    assert seen == [len(POOL)]
+
+
+def test_every_selection_by_all_the_examples_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, int, int]] = []
+
+    def counted(method: str, material: Any, k: int, seed: int = 0) -> Any:
+        if len(material.example_labels) == 18:
+            made.append((method, k, seed))
+        return choose(method, material, k, seed)
+
+    for place in ("curatekit.guided.choose", "curatekit.select.expected.choose"):
+        monkeypatch.setattr(place, counted)
+    protocol(budgets=(4,), seeds=(0, 1), methods=("influence", "uncertainty"))
+    assert sorted(made) == [
+        ("influence", 4, 0), *(("random", 4, seed) for seed in (0, 1)), *(("random-matched", 4, seed) for seed in (0, 1)),
+        ("uncertainty", 4, 0),
+    ]  # fmt: skip
+
+
+def test_models_to_patch_stay_until_all_runs_are_finished(tmp_path: Path) -> None:
+    store, notes = tmp_path / "runs.jsonl", Notes()
+    with pytest.raises(KeyboardInterrupt), reporting(notes), module._kept_beside(store) as home:
+        (home / "0").mkdir()
+        raise KeyboardInterrupt
+    assert (tmp_path / "runs.jsonl.M0" / "0").is_dir()
+    assert notes.lines == [f"The model M0 of each seed is kept in {tmp_path / 'runs.jsonl.M0'} until all runs are finished."]  # fmt: skip
+    with module._kept_beside(store) as home:
+        assert (home / "0").is_dir()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_that_was_trained_anew_in_its_folder_is_another(tmp_path: Path) -> None:
@@ -294,6 +388,9 @@ def test_the_rank_correlation_counts_each_selection_once_and_not_m0() -> None:
     assert found.spearman == pytest.approx(1 - 6 * (1 + 1) / (5 * 24))  # ranks 1 3 2 4 5
     assert found.mean_absolute_error == pytest.approx((9 + 18 + 12 + 36 + 45) / 5)
     assert foretold(runs[:5]) is None
+    nothing = [run("influence", math.nan, 0.1, "6"), run("influence", math.nan, 0.2, "7")]
+    assert foretold([*runs, *nothing]) == found
+    assert foretold([*runs[:5], *nothing]) is None
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from math import isnan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,7 +34,7 @@ from curatekit.evaluate.failure_rate import failure_rate
 from curatekit.files import write_text
 from curatekit.index import nearest
 from curatekit.reporting import note, step
-from curatekit.select import Selection, check_k, choose, is_seeded
+from curatekit.select import check_k, choose, is_seeded
 from curatekit.select.expected import Expected, expected_failures
 from curatekit.select.prepare import (
     NOTHING,
@@ -56,7 +58,11 @@ NONE, RANDOM, MATCHED = "none", "random", "random-matched"
 _MODELS = {NONE: "M0", RANDOM: "M1", MATCHED: "M1'"}
 _NEAR = 0.95  # cosine similarity at which a test is called a near-duplicate of an example
 _FEWEST_RUNS = 5  # for a rank correlation to be worth printing
-_CODE = ("guided", "select", "train", "predict", "evaluate")  # finished runs of other code are not taken for ours
+_CODE = (
+    "dataset", "embed", "encoders", "evaluate", "guided", "hf", "index", "intervals", "linkage", "predict", "probabilities", "scores",
+    "select", "specs", "train",
+)  # fmt: skip
+"""Whatever of our code a figure depends on: finished runs of other code are not taken for ours."""
 
 
 class Predicted(NamedTuple):
@@ -89,7 +95,7 @@ class Run:
     accuracy: float
     macro_f1: float
     expected: float
-    """The failure rate that a probe was expected to have with these rows, known before the model was trained."""
+    """The failure rate that a probe was expected to have with these rows, known before the model was trained; NaN for none."""
     expected_by_label: float
     rows: str
     """A hash of the rows that were added."""
@@ -158,10 +164,10 @@ def guided(
     specifications: with their tests, which only the measuring sees. model: "probe", or the base of a transformer to fine-tune
     with `training`. near: None trains each model anew on the training data and the added rows; a distance patches M0 with the
     added rows alone, its weights θ₀ moved by near · ‖θ₀‖ at the most (see train.patch). trust: what becomes of pool rows suspected
-    of a wrong label, for every method and baseline (see `trusted`). store: a JSON Lines file of finished runs; those of the same data and
-    settings are not run again. What does not depend on a seed is run for the first one alone. No method may choose rows that are
-    tests, training or held-out rows. Raises InputError as `prepare` does and for a budget beyond the pool,
-    Locked when another process has the store.
+    of a wrong label, for every method and baseline (see `trusted`). store: a JSON Lines file of finished runs; those of the same
+    data, settings and code are not run again, and until all are finished the transformers M0 to patch stand beside it in the folder
+    STORE.M0. What does not depend on a seed is run for the first one alone. No method may choose rows that are tests, training or
+    held-out rows. Raises InputError as `prepare` does and for a budget beyond the pool, Locked when another process has the store.
     """
     require_single_texts(train, heldout, pool)
     tests = test_cases(specifications, train.classes)
@@ -181,7 +187,7 @@ def guided(
     runs = []
     with ExitStack() as folders:
         stored = folders.enter_context(_opened(store))
-        prepared = prepare(train, pool, specifications, encoder, cache)
+        prepared, whole_pool = prepare(train, pool, specifications, encoder, cache), pool
         if trust != ALL:
             prepared, pool, *_ = trusted(prepared, pool, trust)
             for k in budgets:
@@ -192,7 +198,7 @@ def guided(
         else:
             home = None if near is None else folders.enter_context(_kept_beside(store))
             learner = transformer_learner(model, train, pool, heldout, tests, training, near, home)
-        key = _key(train, heldout, pool, specifications, encoder.key, learner.key)
+        key = runs_key(train, heldout, whole_pool, specifications, encoder.key, learner.key, trust)
         plan = list(_plan(learner, methods, budgets, seeds))
         measure = _measure(prepared, learner, heldout, tests)
         with step("runs", len(plan), "runs") as advance:
@@ -246,7 +252,7 @@ def transformer_learner(
 ) -> Learner:
     """Return the learner that fine-tunes the transformer `base`.
 
-    near: patches the M0 of the same seed within that distance; each M0 is then kept in the folder `home`.
+    near: patches the M0 of the same seed within that distance; each M0 is then kept in the folder `home`, as `home`/SEED.
     """
     from curatekit.encoders.contents import weights_hash
     from curatekit.encoders.places import find_base
@@ -283,11 +289,12 @@ def transformer_learner(
 def foretold(runs: Sequence[Run]) -> Foretold | None:
     """Return Spearman's correlation of the expected failure rate with that on the tests, and their mean |difference|.
 
-    Runs that added the same rows with the same result count once, and M0 does not count.
+    Runs that added the same rows with the same result count once; M0 does not count, nor a run of which nothing can be expected.
     """
     from scipy.stats import spearmanr
 
-    distinct = {(run.rows, run.expected, run.failure_rate) for run in runs if run.method != NONE}
+    expecting = [run for run in runs if run.method != NONE and not isnan(run.expected)]
+    distinct = {(run.rows, run.expected, run.failure_rate) for run in expecting}
     expected, outcome = (np.array([pair[part] for pair in distinct], float) for part in (1, 2))
     if len(distinct) < _FEWEST_RUNS or np.ptp(expected) == 0 or np.ptp(outcome) == 0:
         return None
@@ -314,16 +321,16 @@ def _measure(prepared: Prepared, learner: Learner, heldout: Dataset, tests: Case
     names = np.array(material.specifications, object)[tests.specifications].astype(str)
 
     @functools.cache
-    def selection(method: str, k: int, seed: int) -> Selection:
-        return choose(method, material, k, seed)
+    def added(method: str, k: int, seed: int) -> Ints:
+        return choose(method, material, k, seed).rows if k else NOTHING
 
     @functools.cache
     def expectation(method: str, k: int, seed: int) -> Expected:
-        return expected_failures(material, method, [k], seed, prepared.probe)[0]
+        return expected_failures(material, method, [k], seed, prepared.probe, {k: added(method, k, seed)})[0]
 
     def measure(method: str, k: int, seed: int) -> Run:
         drawn_by = seed if method != NONE and is_seeded(method) else 0
-        rows = selection(method, k, drawn_by).rows if k else NOTHING
+        rows = added(method, k, drawn_by)
         expected = expectation(method, k, drawn_by)
         predicted = learner.learn(rows, seed)
         failures = failure_rate(predicted.tests, tests.labels, names)
@@ -387,25 +394,42 @@ def _say_near_duplicates(prepared: Prepared, tests: Cases, encoder: Encoder, cac
         )
 
 
-def _key(
-    train: Dataset, heldout: Dataset, pool: Dataset, specifications: Sequence[Specification], encoder: str, learner: str
+def runs_key(
+    train: Dataset,
+    heldout: Dataset,
+    pool: Dataset,
+    specifications: Sequence[Specification],
+    encoder: str,
+    learner: str,
+    trust: str = ALL,
 ) -> str:
-    """Return a hash of all that a run depends on beside method, k and seed."""
+    """Return a hash of all that a run depends on beside method, k and seed.
+
+    pool: with the rows that `trust` leaves out, for the features are fitted on them too. encoder, learner: their keys.
+    """
     content = [
         *([part.texts, part.labels.tolist(), part.classes] for part in (train, heldout, pool)),
         [asdict(specification) for specification in specifications],
-        [encoder, learner, __version__, *map(code_of, _CODE)],
+        [encoder, learner, trust, __version__, *map(code_of, _CODE)],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 @contextmanager
 def _kept_beside(store: Path | None) -> Iterator[Path]:
-    """Yield the folder for the models M0: beside the store, or, where there is none, one that goes."""
-    with TemporaryDirectory(prefix="curatekit-") as scratch:
-        home = Path(scratch) if store is None else store.with_name(f"{store.name}.M0")
-        home.mkdir(exist_ok=True)
-        yield home
+    """Yield the folder for the models M0: beside the store until all runs are finished, or, where there is none, one that goes.
+
+    An interrupted protocol finds them there. Once every run is in the store nothing needs them, and they are large.
+    """
+    if store is None:
+        with TemporaryDirectory(prefix="curatekit-") as scratch:
+            yield Path(scratch)
+        return
+    home = store.with_name(f"{store.name}.M0")
+    home.mkdir(exist_ok=True)
+    note(f"The model M0 of each seed is kept in {home} until all runs are finished.")
+    yield home
+    shutil.rmtree(home)
 
 
 @contextmanager

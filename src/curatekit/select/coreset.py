@@ -47,7 +47,7 @@ def _nearest_squares(x: Floats, squares: Floats, others: Floats) -> Floats:
 
     A block of both at a time: memory does not grow with their numbers.
     """
-    nearest = np.full(len(x), np.inf)
+    nearest: Floats = np.full(len(x), np.inf)
     for begin in range(0, len(others), _CHUNK):
         block = others[begin : begin + _CHUNK]
         block_squares = np.einsum("np,np->n", block, block, dtype=np.float64)
@@ -55,4 +55,5 @@ def _nearest_squares(x: Floats, squares: Floats, others: Floats) -> Floats:
             rows = slice(first, first + _CHUNK)
             closest = squares[rows] + (block_squares - 2.0 * (x[rows] @ block.T)).min(axis=1)
             np.minimum(nearest[rows], closest, out=nearest[rows])
-    return np.maximum(nearest, 0.0, out=nearest)
+    np.maximum(nearest, 0.0, out=nearest)
+    return nearest

@@ -123,11 +123,9 @@ class Review:
         """Keep the answer to one row, and go on to the next."""
         form = await _form(request)
         view = view_of(_last(form, "where"))
-        said, label = _last(form, "said"), _last(form, "label")
-        if said.startswith("="):
-            said, label = LABEL, said[1:]
+        said, label = _said(form)
         note = _last(form, "note").replace("\r\n", "\n")
-        answer = Answer(_last(form, "key"), _whole(_last(form, "version")), said, label or None, note)
+        answer = Answer(_last(form, "key"), _whole(_last(form, "version")), said, label, note)
         if said == "note":
             # the verdict stays what it is
             return self._answered(view, [answer], noted=True)
@@ -137,13 +135,11 @@ class Review:
         """Keep the same answer to the rows that are ticked."""
         form = await _form(request)
         view = view_of(_last(form, "where"))
-        said, label = _last(form, "said"), _last(form, "label")
-        if said.startswith("="):
-            said, label = LABEL, said[1:]
+        said, label = _said(form)
         ticked = [value.partition(":") for name, value in form if name == "row"]
         if not ticked:
             return self._shown(view, "No row is ticked, so nothing was changed.", 400)
-        unique = {key: Answer(key, _whole(version), said, label or None) for key, _, version in ticked}
+        unique = {key: Answer(key, _whole(version), said, label) for key, _, version in ticked}
         return self._answered(view, list(unique.values()))
 
     async def undo(self, request: Request) -> Response:
@@ -372,6 +368,12 @@ async def _form(request: Request) -> list[tuple[str, str]]:
 
 def _last(form: Sequence[tuple[str, str]], name: str) -> str:
     return next((value for key, value in reversed(form) if key == name), "")
+
+
+def _said(form: Sequence[tuple[str, str]]) -> tuple[str, str | None]:
+    """Return what a form says of its rows, and the label that it names: "=praise" is a button that gives this one."""
+    said = _last(form, "said")
+    return (LABEL, said[1:]) if said.startswith("=") else (said, _last(form, "label") or None)
 
 
 def _whole(word: str) -> int:

@@ -208,6 +208,18 @@ def test_after_a_copy_comes_the_row_behind_it(tmp_path: Path) -> None:
         assert 'data-row="43"' in follow(page, "/decide", {**fields, "version": "1", "said": "keep"})
 
 
+def test_of_more_labels_than_are_listed_the_row_s_own_is_chosen(tmp_path: Path) -> None:
+    frame = issues_frame(1200).with_columns(
+        given_label=pl.Series([f"label {n:04}" for n in range(1200)]), suggested_label=pl.lit("label 1150")
+    )
+    frame.write_csv(tmp_path / "issues.csv")
+    with served(tmp_path / "issues.csv", "--reviewer", "anna") as page:
+        text = page.ask("GET", "/?given=label+1100").text
+        draft = text[text.index('<select name="label"') :].split("</select>")[0]
+        assert re.findall(r'<option value="([^"]+)" selected', draft) == ["label 1150"]
+        assert '<option value="label 1100" selected' in text[text.index('<select name="given"') :].split("</select>")[0]
+
+
 def test_a_long_text_is_cut_and_can_be_asked_for(tmp_path: Path) -> None:
     with served(write_issues(tmp_path, 6, ["x" * 60_000 + "END"])) as page:
         text = page.ask("GET", "/?row=0").text

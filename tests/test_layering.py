@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Each name is a module or a package of curatekit; a layer imports only from itself and from those before it.
 LAYERS = [
-    {"errors", "arrays", "intervals", "probabilities", "registry", "reporting", "__init__"},
+    {"errors", "arrays", "generation", "intervals", "probabilities", "registry", "reporting", "__init__"},
     {"files", "hub"},
     {"run", "cache", "dataset", "votes", "writers"},
     {"readers", "specs"},
-    {"encoders", "embed", "index", "linkage", "hf", "hf_generate", "hf_vlm", "images"},
+    {"encoders", "embed", "index", "linkage", "hf", "hf_encoder", "hf_generate", "hf_vlm", "images"},
     {"predict"},
     {"artifacts", "probed"},
     {"scores", "information"},

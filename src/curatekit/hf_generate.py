@@ -6,7 +6,7 @@ This module imports torch and transformers at its top: import it inside function
 * Trainer's metrics see the logits of a forward pass that read the answer: `GeneratingTrainer` generates, from `prompt_of` each
   evaluation row, and has the metrics before Trainer decides which checkpoint is the best.
 * One collator serves training and evaluation there: `padded` pads on the right for the one, on the left for the other.
-* A base's own generation settings (temperature, beams) fill what is left open: `Generation` says them all.
+* A base's own generation settings (temperature, beams) fill what is left open: `settings` says them all.
 * Among several processes the last rows are evaluated twice: answers are keyed by row, and one that is missing is an error.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 from curatekit import hf
 from curatekit.errors import CurateError
+from curatekit.generation import Generation as Generation
 from curatekit.reporting import step
 
 NO_LABEL = -100  # a token that the loss leaves out
@@ -34,44 +34,29 @@ Score = Callable[[Sequence[str], int], Mapping[str, float]]
 """From the answers to all evaluation rows, in their order, and the step of training, to the metrics by name."""
 
 
-@dataclass(frozen=True)
-class Generation:
-    """How an answer is generated: the likeliest token each time, or with a `temperature` one drawn at random.
-
-    max_new_tokens: where an answer is cut. num_beams: search this many in parallel. top_p: draw from the likeliest tokens that have
-    this share of probability. repetition_penalty: above 1 makes tokens unlikely that occurred. forbidden: words that must not occur.
-    """
-
-    max_new_tokens: int = 64
-    num_beams: int = 1
-    temperature: float | None = None
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    forbidden: tuple[str, ...] = ()
-
-    def settings(self, model: Any, tokenizer: Any) -> Any:
-        """Return transformers' settings; only where an answer ends is left to the model's own."""
-        forbidden = [
-            ids
-            for word in self.forbidden
-            for written in (word, f" {word}")  # a word has other tokens at the beginning than behind a space
-            if (ids := tokenizer(written, add_special_tokens=False)["input_ids"])
-        ]
-        return transformers.GenerationConfig(
-            max_new_tokens=self.max_new_tokens,
-            num_beams=self.num_beams,
-            do_sample=self.temperature is not None,
-            temperature=1.0 if self.temperature is None else self.temperature,
-            top_p=self.top_p,
-            top_k=0 if self.temperature is not None else 50,  # 50 is what transformers takes for no choice
-            repetition_penalty=self.repetition_penalty,
-            no_repeat_ngram_size=0,
-            length_penalty=1.0,
-            bad_words_ids=forbidden or None,
-            eos_token_id=sorted(ends(model, tokenizer)) or None,
-            pad_token_id=tokenizer.pad_token_id,
-            use_cache=True,  # Trainer switches it off for gradient checkpointing
-        )
+def settings(generation: Generation, model: Any, tokenizer: Any) -> Any:
+    """Return transformers' settings; only where an answer ends is left to the model's own."""
+    forbidden = [
+        ids
+        for word in generation.forbidden
+        for written in (word, f" {word}")  # a word has other tokens at the beginning than behind a space
+        if (ids := tokenizer(written, add_special_tokens=False)["input_ids"])
+    ]
+    return transformers.GenerationConfig(
+        max_new_tokens=generation.max_new_tokens,
+        num_beams=generation.num_beams,
+        do_sample=generation.temperature is not None,
+        temperature=1.0 if generation.temperature is None else generation.temperature,
+        top_p=generation.top_p,
+        top_k=0 if generation.temperature is not None else 50,  # 50 is what transformers takes for no choice
+        repetition_penalty=generation.repetition_penalty,
+        no_repeat_ngram_size=0,
+        length_penalty=1.0,
+        bad_words_ids=forbidden or None,
+        eos_token_id=sorted(ends(model, tokenizer)) or None,
+        pad_token_id=tokenizer.pad_token_id,
+        use_cache=True,  # Trainer switches it off for gradient checkpointing
+    )
 
 
 def ends(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -84,7 +69,12 @@ def ends(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def prompt_of(row: Row) -> dict[str, Any]:
-    """Return the row without its answer: all lists cut where the last run of labels begins, and no labels."""
+    """Return the row without its answer: all lists cut where the last run of labels begins, and no labels.
+
+    A row that has no labels is a prompt.
+    """
+    if "labels" not in row:
+        return dict(row)
     labels = row["labels"]
     start = len(labels)
     while start and labels[start - 1] == NO_LABEL:  # what comes after the answer is no prompt either
@@ -155,7 +145,7 @@ def answers(
     any other part, since processes that share a model must call it equally often.
     """
     tokenizer = tokenizer_of(processor)
-    settings = generation.settings(model, tokenizer)
+    how = settings(generation, model, tokenizer)
     lengths = lengths_of(rows)
     order = sorted(range(len(rows)), key=lambda row: (-lengths[row], row))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
@@ -172,7 +162,7 @@ def answers(
                 batch.pop("row", None)
                 batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
                 with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
-                    generated = model.generate(**batch, generation_config=settings)
+                    generated = model.generate(**batch, generation_config=how)
                 new = generated[:, batch["input_ids"].shape[1] :]
                 texts = tokenizer.batch_decode(new, skip_special_tokens=True)
                 answered |= {number: text.strip() for number, text in zip(numbers, texts, strict=True)}

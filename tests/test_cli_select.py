@@ -169,3 +169,75 @@ def test_a_column_of_the_pool_is_not_overwritten(encoder: Any, paths: dict[str, 
     rows = pl.read_csv(tmp_path / "chosen.csv")
     assert rows["reason"].to_list() == ["theirs", "theirs"]
     assert rows["selection_reason"][0].startswith("round 1: ")
+
+
+def test_one_example_is_selected_by_and_nothing_is_expected(
+    encoder: Any, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    entries = [{**SPECIFICATIONS[0], "examples": SPECIFICATIONS[0]["examples"][:1]}]
+    (tmp_path / "s.json").write_text(json.dumps({"specifications": entries}), encoding="utf-8")
+    more = ("-k", 4, "--curve", "2,6", "--target", "0.01", "--plot", tmp_path / "c.svg")
+    ran = run(paths, *more, "-o", tmp_path / "chosen.csv", spec=tmp_path / "s.json")
+    assert ran.exit_code == 0, ran.output
+    assert ran.stderr.count("Nothing can be expected of") == 1
+    assert "no picture is written" in ran.stderr
+    assert "nothing can be expected, so no number of rows is told" in ran.stdout
+    for words in ("nan", "doubling", "A failure rate of"):
+        assert words not in ran.stdout
+    assert len(pl.read_csv(tmp_path / "chosen.csv")) == 4
+    assert not (tmp_path / "c.svg").exists()
+    ran = run(paths, *more[:-2], "-o", tmp_path / "chosen.csv", "--json", spec=tmp_path / "s.json")
+    payload = json.loads(ran.stdout)["expected_by_budget"]
+    assert payload["knee"] is None
+    assert payload["budgets"][0]["failure_rate"]["value"] is not None
+    assert [of["failure_rate"]["value"] for of in payload["budgets"][1:]] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("--target", "0.1"), "--target does"),
+        (("--plot", "c.svg"), "--plot does"),
+        (("--target", "0.1", "--plot", "c.svg"), "--target and --plot do"),
+    ],
+)
+def test_a_target_or_a_plot_without_a_curve_is_refused(
+    paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run(paths, "-k", 4, *more, "-o", "chosen.csv")
+    assert ran.exit_code == 2
+    assert f"{named} nothing without --curve. Give --curve N,N" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_curve_of_one_budget_is_told(encoder: Any, paths: dict[str, Path], tmp_path: Path) -> None:
+    ran = run(paths, "-k", 4, "--curve", "4", "--target", "0.9", "-o", tmp_path / "chosen.csv")
+    assert ran.exit_code == 0, ran.output
+    assert "A failure rate of 0.9 takes about 0 rows." in ran.stdout
+
+
+def test_a_curve_beyond_what_trust_leaves_is_refused_before_anything_is_chosen(
+    encoder: Any, paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: Any) -> None:
+        raise AssertionError("chosen")
+
+    monkeypatch.setattr("curatekit.select.choose", never)
+    flipped = pl.read_csv(paths["pool"]).with_columns(
+        pl.when(pl.col("text") == "The lamp was lovely.").then(pl.lit("bad")).otherwise(pl.col("label")).alias("label")
+    )
+    flipped.write_csv(tmp_path / "pool.csv")
+    ran = run(
+        paths, "-k", 4, "--curve", "36", "--trust", "drop", "-o", tmp_path / "chosen.csv", pool=tmp_path / "pool.csv"
+    )
+    assert ran.exit_code == 2, ran.output
+    assert "k is 36, and the pool has" in ran.stderr
+    assert not (tmp_path / "chosen.csv").exists()
+
+
+def test_the_ways_to_trust_are_the_library_s() -> None:
+    from curatekit.select.trust import TRUST as ways
+    from curatekit_cli.select import TRUST
+
+    assert tuple(TRUST) == ways

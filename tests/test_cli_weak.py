@@ -71,3 +71,35 @@ def test_a_column_guides_select_and_evaluate(paths: dict[str, Path], tmp_path: P
     measured = json.loads(ran.stdout)["failure_rate"]["per_specification"]
     assert sum(one["n"] for one in measured) < len(rows)
     assert {one["specification"] for one in measured} == {"slang-praise", "slang-scorn"}
+
+
+def test_of_statements_alone_nothing_is_expected_and_no_sentence_is_made_of_it(
+    paths: dict[str, Path], tmp_path: Path
+) -> None:
+    stated = [
+        {"id": f"stated {label}", "statement": f"This lamp {word}, friends.", "label": label}
+        for word, label in (("rocks", "good"), ("reeks", "bad"))
+    ]
+    paths["spec"].write_text(json.dumps({"specifications": stated}), encoding="utf-8")
+    ran = run(
+        "select", paths["pool"], "--spec", paths["spec"], "--train", paths["train"], "-k", 4, "--method", "nearest",
+        "--curve", "2,6", "--target", "0.9", "-o", tmp_path / "c.csv",
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    assert "the specifications have no examples, which could fail" in ran.stderr
+    assert "nothing can be expected, so no number of rows is told" in ran.stdout
+    for words in ("nan", "doubling", "A failure rate of"):
+        assert words not in ran.stdout
+    tested = [{**one, "tests": of["tests"]} for one, of in zip(stated, SPECIFICATIONS, strict=True)]
+    paths["spec"].write_text(json.dumps({"specifications": tested}), encoding="utf-8")
+    given = [word for name in ("train", "heldout", "pool", "spec") for word in (f"--{name}", paths[name])]
+    ran = run(
+        "guided", *given, "--budgets", "2,4,6", "--method", "nearest", "--seeds", 2, "--plot", tmp_path / "g.html",
+        "-o", tmp_path / "g.csv",
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    assert "Where it is blank nothing can be expected" in ran.stdout
+    for words in ("nan", "Expected against measured"):
+        assert words not in ran.stdout
+    assert pl.read_csv(tmp_path / "g.csv")["expected"].null_count() == len(pl.read_csv(tmp_path / "g.csv"))
+    assert "Nothing was expected of any model before training." in (tmp_path / "g.html").read_text()

@@ -17,7 +17,7 @@ from curatekit.guided import Guided, Learner, Predicted, Run, foretold, guided, 
 from curatekit.reporting import reporting
 from curatekit.select import choose
 from curatekit.select.expected import expected_failures
-from curatekit.select.prepare import feedback, prepare
+from curatekit.select.prepare import feedback, prepare, refit
 from curatekit.specs import Specification, test_cases
 from curatekit.train.classifier import Training
 from tests.fake_encoder import FakeEncoder
@@ -69,15 +69,15 @@ def test_figures_are_those_of_training_and_counting_by_hand(measured: Guided) ->
     prepared = prepare(train, pool, SPECS, FakeEncoder())  # type: ignore[arg-type]
     run = next(run for run in measured.runs if run.method == "random" and run.k == 8 and run.seed == 2)
     rows = choose("random", prepared.material, 8, 2).rows
-    signal = feedback(prepared.material, rows, prepared.probe)
-    assert (run.expected, run.expected_by_label) == pytest.approx((signal.failure_rate, signal.by_label))
+    signal = feedback(prepared.material, [rows], prepared.probe)
+    assert (run.expected, run.expected_by_label) == pytest.approx((signal.failure_rate, signal.failure_rate_by_label))
 
     from curatekit.embed import embed
 
     texts = [test for one in SPECS for test in one.tests or ()]
     labels = [one.label for one in SPECS for _ in one.tests or ()]
     features = prepared.features.transform(embed((texts,), FakeEncoder()).layers, texts)  # type: ignore[arg-type]
-    answers = [train.classes[code] for code in signal.probe.logits(features).argmax(axis=1)]
+    answers = [train.classes[code] for code in refit(prepared.material, rows).logits(features).argmax(axis=1)]
     failed = np.array([answer != label for answer, label in zip(answers, labels, strict=True)])
     assert run.failure_rate == pytest.approx(failed.mean())
     half = len(SPECS[0].tests or ())

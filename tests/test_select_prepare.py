@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from curatekit.dataset import from_lists
 from curatekit.errors import InputError
 from curatekit.predict.probe import fit_probe
 from curatekit.reporting import reporting
 from curatekit.select import prepare as module
-from curatekit.select.prepare import NOTHING, feedback, not_elsewhere, prepare, require_unseen, say_badly_served
+from curatekit.select.prepare import (
+    NOTHING,
+    Heldout,
+    feedback,
+    not_elsewhere,
+    prepare,
+    require_unseen,
+    say_badly_served,
+)
 from curatekit.specs import Specification
 from tests.fake_encoder import FakeEncoder
 from tests.guided_sample import POOL, TRAIN
@@ -97,21 +106,25 @@ def test_heldout_rows_that_were_trained_on_are_said_or_refused() -> None:
         require_unseen(from_lists(["one.", "TWO"], ["x", "y"]), train)
 
 
-def test_the_signal_is_the_failure_of_a_probe_trained_on_the_rows_too() -> None:
+def test_the_signal_is_the_failure_of_a_probe_trained_on_the_rows_too_as_a_mean_over_selections() -> None:
     material = prepare(TRAINING, UNUSED, SPECS, FakeEncoder()).material  # type: ignore[arg-type]
-    rows = np.array([30, 3, 5])
-    probe = fit_probe(
-        np.vstack([material.train_features, material.pool_features[rows]]),
-        np.append(material.train_labels, material.pool_labels[rows]),
-        2,
-        C=material.C,
-    )
-    failed = probe.logits(material.example_features).argmax(axis=1) != material.example_labels
-    found = feedback(material, rows)
-    assert found.failure_rate == failed.mean()
-    assert found.by_label == pytest.approx((failed[:3].mean() + failed[3]) / 2)
-    np.testing.assert_allclose(found.per_specification, [failed[:3].mean(), failed[3]])
-    assert feedback(material, NOTHING).failure_rate >= 0
+    heldout = Heldout(material.pool_features[:9], np.arange(9) % 2)
+    selections = [np.array([30, 3, 5]), np.array([0, 1, 2]), NOTHING]
+    by_hand = []
+    for rows in selections:
+        probe = fit_probe(
+            np.vstack([material.train_features, material.pool_features[rows]]),
+            np.append(material.train_labels, material.pool_labels[rows]),
+            2,
+            C=material.C,
+        )
+        failed = probe.logits(material.example_features).argmax(axis=1) != material.example_labels
+        answers = probe.logits(heldout.features).argmax(axis=1)
+        f1 = f1_score(heldout.labels, answers, average="macro")
+        by_hand.append([failed.mean(), (failed[:3].mean() + failed[3]) / 2, (answers == heldout.labels).mean(), f1])
+    assert feedback(material, selections, heldout=heldout) == pytest.approx(np.mean(by_hand, axis=0))
+    assert feedback(material, selections[:1])[:2] == pytest.approx(by_hand[0][:2])
+    assert feedback(material, selections[:1])[2:] == (None, None)
 
 
 def test_specifications_that_the_pool_serves_badly_are_named() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from curatekit_cli._print import table
+from curatekit_cli._print import interval, table
 
 if TYPE_CHECKING:
     from curatekit.plot.figure import Figure
@@ -40,11 +40,15 @@ def expected_payload(expected: Sequence[Expected], names: Sequence[str], target:
 
 def expected_lines(payload: dict[str, Any], method: str) -> list[str]:
     """Return it as text: a line for each budget, then the knee and the target."""
-    rows = [(of["k"], spread(of["failure_rate"]), spread(of["failure_rate_by_label"])) for of in payload["budgets"]]
+    rows = [
+        (of["k"], rate_text(of["failure_rate"]), rate_text(of["failure_rate_by_label"])) for of in payload["budgets"]
+    ]
     lines = [
         f"Expected on new cases of the specifications, cross-fitted over their examples ({method})",
         *table(["rows added", "failure rate", "averaged over labels"], rows),
     ]
+    if any(math.isnan(of["failure_rate"]["value"]) for of in payload["budgets"]):
+        return [*lines, "Where it is blank nothing can be expected, so no number of rows is told; the notes say why."]
     if "knee" in payload:
         last = payload["budgets"][-1]["k"]
         lines.append(
@@ -62,16 +66,22 @@ def expected_lines(payload: dict[str, Any], method: str) -> list[str]:
     return lines
 
 
-def spread(rate: dict[str, float]) -> str:
-    """Return "0.231 [0.195, 0.269]"."""
-    return f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+def rate_text(rate: dict[str, float]) -> str:
+    """Return "0.231 [0.195, 0.269]", and nothing where nothing is expected."""
+    from curatekit.intervals import Interval
+
+    return "" if math.isnan(rate["value"]) else interval(Interval(**rate))
 
 
-def expected_figure(payload: dict[str, Any], method: str) -> Figure:
-    """Return the curve of the expected failure rate over the rows added, M0's as a note."""
+def expected_figure(payload: dict[str, Any], method: str) -> Figure | None:
+    """Return the curve of the expected failure rate over the rows added, M0's as a note; None, and a note, for no rate at all."""
     from curatekit.plot.learning_curve import learning_curve
+    from curatekit.reporting import note
 
-    added = [of for of in payload["budgets"] if of["k"]]
+    added = [of for of in payload["budgets"] if of["k"] and not math.isnan(of["failure_rate"]["value"])]
+    if not added:
+        note("There is no expected failure rate to draw, so no picture is written.")
+        return None
     rates = [of["failure_rate"] for of in added]
     before = [of["failure_rate"]["value"] for of in payload["budgets"] if not of["k"]]
     return learning_curve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,16 @@ def picture(path: Path, measured: Guided, verdicts: list[str]) -> Figure | Page:
     failures = curves(measured, "failure_rate", "Failure rate")
     if path.suffix.lower() == ".svg":
         return failures
-    runs = [run for run in measured.runs if run.k]
+    runs = [run for run in measured.runs if run.k and not math.isnan(run.expected)]
+    foretold = plot.scatter(
+        [run.expected for run in runs],
+        [run.failure_rate for run in runs],
+        names=[f"{run.method}, k = {run.k:,}, seed {run.seed}" for run in runs],
+        title="Failure rate expected before training and measured after it",
+        value_name="failure rate",
+        x_name="expected",
+        y_name="measured",
+    ) if runs else "Nothing was expected of any model before training."  # fmt: skip
     return plot.page(
         "Guided selection",
         [
@@ -25,15 +35,7 @@ def picture(path: Path, measured: Guided, verdicts: list[str]) -> Figure | Page:
             *verdicts,
             curves(measured, "failure_rate_by_label", "Failure rate averaged over labels"),
             curves(measured, "accuracy", "Accuracy on held-out rows"),
-            plot.scatter(
-                [run.expected for run in runs],
-                [run.failure_rate for run in runs],
-                names=[f"{run.method}, k = {run.k:,}, seed {run.seed}" for run in runs],
-                title="Failure rate expected before training and measured after it",
-                value_name="failure rate",
-                x_name="expected",
-                y_name="measured",
-            ),
+            foretold,
         ],
     )
 

@@ -22,7 +22,7 @@ from curatekit_cli._options import (
 )
 from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
-from curatekit_cli.select import trust_option
+from curatekit_cli.select import DEFAULT_K, DEFAULT_METHOD, trust_option
 
 if TYPE_CHECKING:
     from curatekit.guided import Guided, Row, Spread
@@ -38,7 +38,7 @@ METHODS = ", ".join(registry.names("select"))
     "--spec", type=click.Path(path_type=Path), required=True, metavar="FILE",
     help="Choose by the examples of these specifications, and measure on their tests.",
 )  # fmt: skip
-@click.option("-k", type=int, default=500, show_default=True, metavar="N", help="Add this many rows.")
+@click.option("-k", type=int, default=DEFAULT_K, show_default=True, metavar="N", help="Add this many rows.")
 @click.option(
     "--budgets", callback=whole_numbers, metavar="N,N", help="Add these numbers of rows instead, one after the other."
 )
@@ -46,14 +46,14 @@ METHODS = ", ".join(registry.names("select"))
     "--seeds", type=click.IntRange(min=1), default=5, show_default=True, metavar="N", help="Run over this many seeds."
 )
 @click.option("--method", "methods", multiple=True, metavar="NAME",
-              help=f"Choose by this method; repeat it to compare [default: influence]. One of {METHODS}.")  # fmt: skip
+              help=f"Choose by this method; repeat it to compare [default: {DEFAULT_METHOD}]. One of {METHODS}.")  # fmt: skip
 @click.option("--model", default="probe", show_default=True, metavar="NAME",
               help="Train the probe, or fine-tune this transformer: a folder or a hub name.")  # fmt: skip
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True, metavar="N",
               help="Fine-tune a transformer for this many epochs.")  # fmt: skip
 @click.option("--patch", type=click.FloatRange(min=0, min_open=True), metavar="DISTANCE",
               help="Do not train M1 and M2 anew: teach M0 the added rows alone, its weights moving by this share of their length "
-              "at the most.")  # fmt: skip
+              "at the most. A transformer M0 of each seed is kept in OUTPUT.runs.jsonl.M0 until all runs are finished.")  # fmt: skip
 @trust_option
 @data_options
 @encoder_options
@@ -107,7 +107,7 @@ def command(
             raise InputError(
                 "The probe is not trained in epochs. Name a transformer with --model, or leave --epochs out."
             )
-        methods = methods or ("influence",)
+        methods = methods or (DEFAULT_METHOD,)
         for method in methods:
             registry.load("select", method)
         specifications = read_specifications(spec, tests=True)
@@ -166,7 +166,10 @@ def flat(measured: Guided) -> Any:
     for row in measured.table:
         cells: dict[str, Any] = {"model": row.model, "method": row.method, "k": row.k, "runs": row.runs}
         for name, spread in row.measures.items():
-            cells |= {name: spread.mean, f"{name}_sd": None if math.isnan(spread.sd) else spread.sd}
+            cells |= {
+                cell: None if math.isnan(value) else value
+                for cell, value in ((name, spread.mean), (f"{name}_sd", spread.sd))
+            }
         cells |= row.ratios
         cells |= {f"failure_rate of {name}": value for name, value in row.per_specification.items()}
         rows.append(cells)
@@ -191,6 +194,8 @@ def lines(measured: Guided) -> list[str]:
         "± is the standard deviation over runs.",
         *(_compared(row) for row in measured.table if row.ratios),
     ]
+    if any(math.isnan(row.measures["expected"].mean) for row in measured.table):
+        text.append("Where it is blank nothing can be expected; the notes say why.")
     if len({row.runs for row in measured.table}) > 1:
         text.append("One run where nothing in the method or the model is drawn at random: every seed gives the same.")
     if measured.foretold:
@@ -223,5 +228,7 @@ def _compared(row: Row) -> str:
 
 
 def spread_text(spread: Spread) -> str:
-    """Return "mean ± sd", without the sd where there is one run."""
+    """Return "mean ± sd", without the sd where there is one run, and nothing where there is no mean."""
+    if math.isnan(spread.mean):
+        return ""
     return f"{spread.mean:.3f}" if math.isnan(spread.sd) else f"{spread.mean:.3f} ± {spread.sd:.3f}"

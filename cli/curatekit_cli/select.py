@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from curatekit import registry
-from curatekit_cli._expected import expected_figure, expected_lines, expected_payload, spread
+from curatekit_cli._expected import expected_figure, expected_lines, expected_payload, rate_text
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -20,18 +21,20 @@ from curatekit_cli._options import (
     whole_numbers,
 )
 from curatekit_cli._print import following, result, table
-from curatekit_cli._pruned import Pruning, prune
+from curatekit_cli._pruned import DRAWS, Pruning, prune
 from curatekit_cli._session import read, session, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
-    from curatekit.arrays import Floats
+    from curatekit.arrays import Floats, Ints
     from curatekit.dataset import Dataset
     from curatekit.select import Selection
 
 BASELINES = ("random", "random-matched")
-BASELINE_SEEDS = 5
+DEFAULT_METHOD, DEFAULT_K = "influence", 500
 SCORES = ", ".join(registry.names("scores"))
 TRUST = {
     "all": "chosen from like others, and counted",
@@ -55,9 +58,9 @@ trust_option = click.option(
     help="Choose rows for these specifications; only their examples are read, never their tests.",
 )  # fmt: skip
 @click.option("--train", metavar="FILE", help="Choose rows to add to this training data.")
-@click.option("-k", type=int, default=500, show_default=True, metavar="N", help="Choose this many rows.")
+@click.option("-k", type=int, default=DEFAULT_K, show_default=True, metavar="N", help="Choose this many rows.")
 @click.option(
-    "--method", default="influence", show_default=True, metavar="NAME", help=f"Choose by this method. {METHODS}."
+    "--method", default=DEFAULT_METHOD, show_default=True, metavar="NAME", help=f"Choose by this method. {METHODS}."
 )
 @click.option("--heldout", metavar="FILE", help="Show the probe's score on this labelled data too.")
 @click.option(
@@ -142,7 +145,7 @@ def command(
     Example: curate select train.csv --keep 0.8 --heldout heldout.csv -o kept.csv
     """
     with session(output, tables=(dropped, random), plot=plot) as run:
-        check_mode(keep is not None)
+        check_mode(keep is not None, curve=bool(curve))
         if keep is not None:
             asked = Pruning(keep, score, within_class, family, heldout, dropped, random)
             prune(run, pool, spec, asked, data_options, encoder_options, seed, output, as_json)
@@ -153,11 +156,11 @@ def command(
         from curatekit.cache import Cache
         from curatekit.embed import embed
         from curatekit.encoders import load_encoder
-        from curatekit.evaluate.classification import macro_f1
-        from curatekit.select import check_k, choose
+        from curatekit.select import check_budgets, choose
         from curatekit.select.expected import expected_failures
         from curatekit.select.prepare import (
             NOTHING,
+            Heldout,
             feedback,
             not_elsewhere,
             prepare,
@@ -173,7 +176,8 @@ def command(
         specifications = read_specifications(spec)
         trained = read(run, train, data_options)
         unused = read(run, pool, data_options)
-        check_k(k, len(unused))
+        budgets = sorted({k, *curve})
+        check_budgets(budgets, len(unused))
         example_cases(specifications, trained.classes)  # a label that is not there is found before the embedding
         measured = read(run, heldout, data_options) if heldout else None
         require_single_texts(trained, unused, *([measured] if measured else []))
@@ -182,8 +186,7 @@ def command(
             measured = measured.with_classes(trained.classes)
             require_unseen(measured, trained)
             unused = not_elsewhere(unused, f"in {measured.name}", measured.texts)
-        for size in (k, *curve):
-            check_k(size, len(unused))
+        check_budgets(budgets, len(unused))
         for path in specification_files(spec):
             run.input(path)
         chosen_by = settings(encoder_options, seed=seed)
@@ -192,36 +195,25 @@ def command(
         prepared = prepare(trained, unused, specifications, encoder, cache, seed)
         left = trusted(prepared, unused, trust, seed)
         prepared, unused = left.prepared, left.pool
-        check_k(k, len(unused))
+        check_budgets(budgets, len(unused))
         material = prepared.material
-        heldout_features = (
-            prepared.features.transform(embed(measured.inputs, encoder, cache).layers, measured.texts)
-            if measured
-            else None
-        )
+        held_out = None
+        if measured is not None:
+            layers = embed(measured.inputs, encoder, cache).layers
+            held_out = Heldout(prepared.features.transform(layers, measured.texts), measured.labels)
 
-        def with_rows(selections: list[Any]) -> dict[str, Any]:
-            """Return how the refitted probe does on the examples and the held-out rows, averaged over selections of one method."""
-            found = [feedback(material, rows, prepared.probe) for rows in selections]
-            measures: dict[str, Any] = {
-                "failure_rate": float(np.mean([one.failure_rate for one in found])),
-                "failure_rate_by_label": float(np.mean([one.by_label for one in found])),
-            }
-            if measured is not None and heldout_features is not None:
-                answers = [one.probe.logits(heldout_features).argmax(axis=1) for one in found]
-                measures["accuracy"] = float(np.mean([np.mean(answer == measured.labels) for answer in answers]))
-                f1 = [macro_f1(measured.labels, answer, len(trained.classes)) for answer in answers]
-                measures["macro_f1"] = float(np.mean(f1))
-            return measures
+        def with_rows(selections: Sequence[Ints]) -> dict[str, float]:
+            signal = feedback(material, selections, prepared.probe, held_out)._asdict()
+            return {name: value for name, value in signal.items() if value is not None}
 
         selection = choose(method, material, k, seed)
         probes = {"none": with_rows([NOTHING]), method: with_rows([selection.rows])}
         for baseline in BASELINES:
             if baseline != method:
-                seeds = range(seed, seed + BASELINE_SEEDS)
+                seeds = range(seed, seed + DRAWS)
                 probes[baseline] = with_rows([choose(baseline, material, k, one).rows for one in seeds])
-        budgets = sorted({0, k, *curve})
-        expected = dict(zip(budgets, expected_failures(material, method, budgets, seed, prepared.probe), strict=True))
+        told = expected_failures(material, method, [0, *budgets], seed, prepared.probe, {k: selection.rows})
+        expected = {rate.k: rate for rate in told}
         for name, rate in (("none", expected[0]), (method, expected[k])):
             probes[name] |= {"failure_rate": rate.failure_rate.value, "failure_rate_by_label": rate.by_label.value}
         before, after = expected[0].per_specification, expected[k].per_specification
@@ -254,19 +246,27 @@ def command(
             "suspected": {"pool": left.suspected(np.arange(len(unused))), "chosen": left.suspected(selection.rows)},
             "C": material.C,
             "expected": probes,
-            "expected_by_budget": expected_payload(list(expected.values()), material.specifications, target),
+            "expected_by_budget": expected_payload(told, material.specifications, target),
             "specifications": per_specification,
             "labels": labels,
         }
         run.metrics.update(payload)
-        if plot is not None:
-            expected_figure(payload["expected_by_budget"], method).save(plot)
+        figure = expected_figure(payload["expected_by_budget"], method) if plot is not None else None
+        if figure is None:
+            plot = None
+        elif plot is not None:
+            figure.save(plot)
             run.output(plot)
-        result(as_json, {**payload, "output": output, "plot": plot}, lines(payload, train, output, plot, data_options))
+        curve_lines = [*expected_lines(payload["expected_by_budget"], method), ""] if curve else []
+        result(
+            as_json,
+            {**payload, "output": output, "plot": plot},
+            lines(payload, curve_lines, train, output, plot, data_options),
+        )
 
 
-def check_mode(pruning: bool) -> None:
-    """Raise InputError for an option that the other half of the command reads, and for one that is missing."""
+def check_mode(pruning: bool, curve: bool) -> None:
+    """Raise InputError for an option that the other half of the command reads, or only --curve, and for one that is missing."""
     from curatekit.errors import InputError
 
     context = click.get_current_context()
@@ -281,6 +281,11 @@ def check_mode(pruning: bool) -> None:
         raise InputError(
             f"{', '.join(wrong)} {'does' if len(wrong) == 1 else 'do'} nothing {'with' if pruning else 'without'} --keep. Leave "
             f"{'it' if len(wrong) == 1 else 'them'} out."
+        )
+    if not curve and (idle := [names[name] for name in ("target", "plot") if name in given]):
+        raise InputError(
+            f"{' and '.join(idle)} {'does' if len(idle) == 1 else 'do'} nothing without --curve. Give --curve N,N, the numbers of rows "
+            "to look at."
         )
     if not pruning and (missing := [names[name] for name in ("spec", "train") if name not in given]):
         raise InputError(
@@ -305,13 +310,15 @@ def chosen_rows(pool: Dataset, selection: Selection, p_wrong: Floats) -> pl.Data
     )
 
 
-def lines(payload: dict[str, Any], train: str, output: Path, plot: Path | None, columns: DataOptions) -> list[str]:
-    """Return the result as text."""
+def lines(
+    payload: dict[str, Any], curve: list[str], train: str, output: Path, plot: Path | None, columns: DataOptions
+) -> list[str]:
+    """Return the result as text, with the lines of the curve where one was asked for."""
     measures = list(payload["expected"]["none"])
     header = ["rows added", *(name.replace("_", " ") for name in measures)]
     probes = [
-        (f"{name} (mean of {BASELINE_SEEDS})" if name in BASELINES and name != payload["method"] else name,
-         *(of[measure] for measure in measures))
+        (f"{name} (mean of {DRAWS})" if name in BASELINES and name != payload["method"] else name,
+         *(None if math.isnan(of[measure]) else of[measure] for measure in measures))
         for name, of in payload["expected"].items()
     ]  # fmt: skip
     specifications = [
@@ -319,12 +326,11 @@ def lines(payload: dict[str, Any], train: str, output: Path, plot: Path | None, 
             {
                 **one,
                 "weak": "weak" if one["weak"] else "",
-                "failure_rate_after": one["failure_rate_after"] and spread(one["failure_rate_after"]),
+                "failure_rate_after": one["failure_rate_after"] and rate_text(one["failure_rate_after"]),
             }.values()
         )
         for one in payload["specifications"]
     ]
-    curve = payload["expected_by_budget"]
     of_labels = ", ".join(f"{count:,} {name}" for name, count in payload["labels"].items())
     return [
         f"{payload['k']:,} of {payload['pool']:,} rows chosen by {payload['method']}: {of_labels}",
@@ -336,7 +342,7 @@ def lines(payload: dict[str, Any], train: str, output: Path, plot: Path | None, 
         "",
         *table(["specification", "label", "", "rows", "fails before", "fails after [95 %]"], specifications),
         "",
-        *([*expected_lines(curve, payload["method"]), ""] if len(curve["budgets"]) > 2 else []),
+        *curve,
         *(f"Written: {path}" for path in (output, plot) if path is not None),
         following("finetune", train, "--add", output, "-o", "model", columns=columns),
     ]

@@ -34,7 +34,7 @@ from curatekit.evaluate.failure_rate import failure_rate
 from curatekit.files import write_text
 from curatekit.index import nearest
 from curatekit.reporting import note, step
-from curatekit.select import check_k, choose, is_seeded
+from curatekit.select import check_budgets, choose, is_seeded
 from curatekit.select.expected import Expected, expected_failures
 from curatekit.select.prepare import (
     NOTHING,
@@ -179,8 +179,7 @@ def guided(
     for part in (train, heldout):
         pool = not_elsewhere(pool, f"in {part.name}", part.texts)
     budgets, seeds = list(dict.fromkeys(budgets)), list(dict.fromkeys(seeds))
-    for k in budgets:
-        check_k(k, len(pool))
+    check_budgets(budgets, len(pool))
     heldout, pool = heldout.with_classes(train.classes), pool.with_classes(train.classes)
     if (heldout.labels < 0).any():
         raise InputError(f"{heldout.name} has rows without label, which measure nothing. Drop them, or label them.")
@@ -190,8 +189,7 @@ def guided(
         prepared, whole_pool = prepare(train, pool, specifications, encoder, cache), pool
         if trust != ALL:
             prepared, pool, *_ = trusted(prepared, pool, trust)
-            for k in budgets:
-                check_k(k, len(pool))
+            check_budgets(budgets, len(pool))
         _say_near_duplicates(prepared, tests, encoder, cache)
         if model == "probe":
             learner = probe_learner(prepared, heldout, tests, encoder, cache, near)

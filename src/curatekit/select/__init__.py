@@ -7,7 +7,7 @@ Material holds the specifications' examples. It has no place for their tests, so
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -125,6 +125,12 @@ def check_k(k: int, size: int) -> None:
     """Raise InputError unless k rows can be chosen from a pool of that size."""
     if not 1 <= k <= size:
         raise InputError(f"k is {k}, and the pool has {size} rows. Ask for 1 to {size}.")
+
+
+def check_budgets(budgets: Iterable[int], size: int) -> None:
+    """Raise InputError unless each of these numbers of rows can be chosen from a pool of that size."""
+    for k in budgets:
+        check_k(k, size)
 
 
 def is_seeded(method: str) -> bool:

@@ -12,6 +12,7 @@ from curatekit.arrays import Floats, Ints, Strings
 from curatekit.dataset import Dataset
 from curatekit.embed import embed
 from curatekit.errors import InputError
+from curatekit.evaluate.classification import macro_f1
 from curatekit.predict.features import FeatureMap, fit_features
 from curatekit.predict.folding import bound_together
 from curatekit.predict.probe import Probe, fit_probe
@@ -38,15 +39,23 @@ class Prepared:
     probe: Probe
 
 
+class Heldout(NamedTuple):
+    """h labelled rows that nothing is trained on and nothing chosen by."""
+
+    features: Floats  # (h, p)
+    labels: Ints  # (h,)
+
+
 class Feedback(NamedTuple):
-    """The feedback signal of a selection: how the probe, refitted on training rows and selection, does on the examples."""
+    """The feedback signal of a method: how the probe, refitted on training rows and selection, does, as a mean over selections."""
 
     failure_rate: float
-    by_label: float
+    """On the specifications' examples; NaN where there are none."""
+    failure_rate_by_label: float
     """The mean of the failure rates within each label."""
-    per_specification: Floats
-    """(S,); NaN for a statement alone, which has no examples to fail on."""
-    probe: Probe
+    accuracy: float | None
+    """On held-out rows; None where there are none."""
+    macro_f1: float | None
 
 
 def prepare(
@@ -110,18 +119,31 @@ def refit(material: Material, rows: Ints, start: Probe | None = None) -> Probe:
     return fit_probe(features, labels, len(material.classes), C=material.C, start=start)
 
 
-def feedback(material: Material, rows: Ints, start: Probe | None = None) -> Feedback:
-    """Return the feedback signal of choosing these rows: known before training, from the examples and never the tests."""
-    probe = refit(material, rows, start)
+def feedback(
+    material: Material, selections: Sequence[Ints], start: Probe | None = None, heldout: Heldout | None = None
+) -> Feedback:
+    """Return the feedback signal of choosing these rows: known before training, from the examples and never the tests.
+
+    selections: one or more by the same method, such as draws of a baseline.
+    """
     real = ~np.isin(material.example_specifications, material.weak)
-    failed = (probe.logits(material.example_features).argmax(axis=1) != material.example_labels)[real]
-    of, among = material.example_specifications[real], len(material.specifications)
-    with np.errstate(invalid="ignore"):  # NaN where a statement alone is known: there is nothing to fail on
-        per_specification = np.bincount(of, weights=failed, minlength=among) / np.bincount(of, minlength=among)
-    if not len(failed):
-        return Feedback(float("nan"), float("nan"), per_specification, probe)
-    by_label = float(failed @ label_averaging(material.example_labels[real]))
-    return Feedback(float(failed.mean()), by_label, per_specification, probe)
+    features, labels = material.example_features[real], material.example_labels[real]
+    weights = label_averaging(labels) if len(labels) else np.zeros(0)
+    found = []
+    for rows in selections:
+        probe = refit(material, rows, start)
+        rates = (float("nan"), float("nan"))
+        if len(labels):
+            failed = probe.logits(features).argmax(axis=1) != labels
+            rates = (float(failed.mean()), float(failed @ weights))
+        scores = (float("nan"), float("nan"))
+        if heldout is not None:
+            answers = probe.logits(heldout.features).argmax(axis=1)
+            f1 = macro_f1(heldout.labels, answers, len(material.classes))
+            scores = (float(np.mean(answers == heldout.labels)), f1)
+        found.append((*rates, *scores))
+    failure_rate, by_label, accuracy, f1 = np.mean(found, axis=0).tolist()
+    return Feedback(failure_rate, by_label, *((accuracy, f1) if heldout is not None else (None, None)))
 
 
 def say_badly_served(names: Sequence[str] | Strings, before: Floats, after: Floats) -> None:

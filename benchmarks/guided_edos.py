@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+from benchmarks.guided_hate import DATA, write_files
+
 NAMES = {0: "not sexist", 1: "sexist"}
 
 
@@ -24,21 +24,7 @@ def build(folder: Path, data: Path = DATA) -> None:
         pl.col("label_id").cast(pl.Int64).replace_strict(NAMES, return_dtype=pl.String).alias("label")
     )
     parts = {"train": ["D_train"], "heldout": ["D_test", "heldout"], "pool": ["D_unused"]}
-    for name, of in parts.items():
-        rows.filter(pl.col("role").is_in(of)).select("id", "text", "label", "spec_id").write_parquet(folder / f"{name}.parquet")  # fmt: skip
-    cases = rows.filter(pl.col("role").is_in(["spec", "heldout"])).select("id", "text", "label", "spec_id", "role")
-    cases.write_parquet(folder / "cases.parquet")
-    specifications = [
-        {
-            "id": name,
-            "statement": f"EDOS vector {name}",
-            "label": label,
-            "examples": {"file": "cases.parquet", "where": {"spec_id": name, "role": "spec"}},
-            "tests": {"file": "cases.parquet", "where": {"spec_id": name, "role": "heldout"}},
-        }
-        for name, label in cases.select("spec_id", "label").unique().sort("spec_id").iter_rows()
-    ]
-    (folder / "specs.json").write_text(json.dumps({"specifications": specifications}), encoding="utf-8")
+    write_files(rows, folder, parts, "spec_id", "EDOS vector")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ NAMES = {0: "not hateful", 1: "hateful"}
 
 
 def build(folder: Path, data: Path = DATA) -> None:
-    """Write train, heldout and pool (parquet), cases.parquet and specs.yaml into `folder` from the roles of guided_hate."""
+    """Write train, heldout and pool (parquet), cases.parquet and specs.json into `folder` from the roles of guided_hate."""
     roles = pl.read_parquet(data / "guided_hate" / "assignments.parquet")
     sources = roles["source_file"].unique().sort().to_list()
     texts = pl.concat(
@@ -39,8 +39,17 @@ def build(folder: Path, data: Path = DATA) -> None:
     rows = roles.join(texts, on=["id", "source_file"], how="left", maintain_order="left").with_columns(
         pl.col("label_id").cast(pl.Int64).replace_strict(NAMES, return_dtype=pl.String).alias("label")
     )
-    for name, role in ROLES.items():
-        rows.filter(pl.col("role") == role).select("id", "text", "label", "source_file").write_parquet(
+    write_files(rows, folder, {name: [role] for name, role in ROLES.items()}, "source_file", "HateCheck functionality")
+
+
+def write_files(rows: pl.DataFrame, folder: Path, parts: Mapping[str, Sequence[str]], beside: str, named: str) -> None:
+    """Write a parquet file for each of the parts, by the roles that make it, cases.parquet, and specs.json.
+
+    rows: id, text, label, role, spec_id; `beside` is a column that goes with the parts. A specification for each spec_id and label, by
+    the cases of the role "spec", tested by those of the role "heldout".
+    """
+    for name, of in parts.items():
+        rows.filter(pl.col("role").is_in(of)).select("id", "text", "label", beside).write_parquet(
             folder / f"{name}.parquet"
         )
     cases = rows.filter(pl.col("role").is_in(["spec", "heldout"])).select("id", "text", "label", "spec_id", "role")
@@ -48,7 +57,7 @@ def build(folder: Path, data: Path = DATA) -> None:
     specifications = [
         {
             "id": name,
-            "statement": f"HateCheck functionality {name}",
+            "statement": f"{named} {name}",
             "label": label,
             "examples": {"file": "cases.parquet", "where": {"spec_id": name, "role": "spec"}},
             "tests": {"file": "cases.parquet", "where": {"spec_id": name, "role": "heldout"}},

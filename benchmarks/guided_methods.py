@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import tempfile
@@ -18,12 +19,13 @@ from benchmarks import guided_edos, guided_hate
 from benchmarks.record import record
 from curatekit import registry
 from curatekit.arrays import Ints
-from curatekit.cache import Cache, code_of
+from curatekit.cache import Cache
 from curatekit.embed import embed
 from curatekit.encoders import load_encoder
 from curatekit.evaluate.classification import macro_f1
 from curatekit.evaluate.failure_rate import failure_rate
 from curatekit.files import write_text
+from curatekit.guided import runs_key
 from curatekit.readers import read_dataset
 from curatekit.select import Selection, choose, is_seeded
 from curatekit.select.prepare import NOTHING, Prepared, not_elsewhere, prepare, refit
@@ -44,6 +46,7 @@ class Bench(NamedTuple):
     prepared: Prepared
     measure: Callable[[Selection | None], dict[str, float]]
     key: str
+    """A hash of the data, the code and all else that a run depends on beside method, k and seed."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -59,10 +62,9 @@ def main(argv: Sequence[str]) -> None:
     stored = {line["key"]: line for line in map(json.loads, path.read_text().splitlines())} if path.exists() else {}
     runs = [{"method": "none", "k": 0, "seed": 0, **bench.measure(None)}]
     for method in options.methods.split(","):
-        code = code_of("select") if method == "influence" else ""  # refined from day to day, and dear
         for k in map(int, options.budgets.split(",")):
             for seed in range(options.seeds if is_seeded(method) else 1):
-                key = f"{bench.key}/{method}{code}/{k}/{seed}"
+                key = f"{bench.key}/{method}/{k}/{seed}"
                 if key not in stored:
                     began = time.process_time()
                     selection = choose(method, bench.prepared.material, k, seed)
@@ -118,7 +120,9 @@ def prepared_set(name: str) -> Bench:
             found["precision"] = float(np.mean(true[selection.rows[named]] == selection.specification[named]))
         return found
 
-    return Bench(made, measure, f"{name}/{code_of('predict')}/{encoder.key}")
+    # what is measured of a run is this file's: another one measures anew
+    learner = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return Bench(made, measure, f"{name}/{runs_key(train, heldout, pool, specifications, encoder.key, learner)}")
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from benchmarks import guided_methods as module
 from benchmarks.guided_edos import DATA, build
-from benchmarks.guided_methods import summary
+from benchmarks.guided_methods import prepared_set, summary
+from curatekit.select.prepare import Prepared
 from curatekit.specs import read_specifications
+from tests.fake_encoder import FakeEncoder
+from tests.guided_sample import HELDOUT, POOL, SPECIFICATIONS, TRAIN
 
 
 def test_ratios_are_to_the_fair_baseline_at_the_same_k() -> None:
@@ -42,3 +47,36 @@ def test_guided_edos_has_eleven_specifications_and_no_row_in_two_roles(tmp_path:
     assert len(specifications) == 11
     assert {one.label for one in specifications} == {"sexist"}
     assert sum(len(one.examples) for one in specifications) <= 486
+
+
+def test_runs_of_other_code_or_data_are_not_taken_whatever_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of a set, of small files in its place."""
+    flipped: set[str] = set()
+
+    def build_small(folder: Path) -> None:
+        for name, rows in (("train", TRAIN), ("heldout", HELDOUT), ("pool", POOL)):
+            labels = ["bad" if name in flipped and not number else label for number, (_, label) in enumerate(rows)]
+            columns = {"id": [f"{name}{number}" for number in range(len(rows))], "text": [text for text, _ in rows]}
+            pl.DataFrame({**columns, "label": labels}).write_parquet(folder / f"{name}.parquet")
+        (folder / "specs.json").write_text(json.dumps({"specifications": SPECIFICATIONS}), encoding="utf-8")
+
+    monkeypatch.setitem(module.BUILDERS, "guided_hate", build_small)
+    monkeypatch.setattr(module, "load_encoder", lambda *given: FakeEncoder())
+    monkeypatch.setattr(module, "Cache", lambda root: None)
+    prepare, made = module.prepare, []
+
+    def prepared_once(*given: object) -> Prepared:
+        made.append(made[0] if made else prepare(*given))  # type: ignore[arg-type]
+        return made[0]
+
+    monkeypatch.setattr(module, "prepare", prepared_once)
+    keys = [prepared_set("guided_hate").key]
+    assert prepared_set("guided_hate").key == keys[0]
+    for name in ("train", "heldout", "pool"):
+        flipped = {name}
+        keys.append(prepared_set("guided_hate").key)
+    for package in ("select", "index", "predict"):
+        flipped = set()
+        monkeypatch.setattr("curatekit.guided.code_of", lambda name, changed=package: f"{name}{name == changed}")
+        keys.append(prepared_set("guided_hate").key)
+    assert len(set(keys)) == len(keys)

@@ -19,7 +19,7 @@ LAYERS = [
     {"files", "hub"},
     {"run", "cache", "dataset", "votes", "writers"},
     {"readers", "specs"},
-    {"encoders", "embed", "index", "linkage", "hf", "hf_encoder", "hf_generate", "hf_vlm", "images"},
+    {"encoders", "embed", "index", "linkage", "hf", "hf_encoder", "hf_generate", "hf_sft", "hf_vlm", "images"},
     {"predict"},
     {"artifacts", "probed"},
     {"scores", "information"},

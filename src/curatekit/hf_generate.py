@@ -246,18 +246,21 @@ def train(
     log: Path,
     resume_from: Path | None,
     callbacks: Sequence[Any] = (),
+    trainer_of: type[GeneratingTrainer] | None = None,
+    settings_of: Callable[..., Any] = transformers.TrainingArguments,
 ) -> list[dict[str, Any]]:
     """Train `model` in place on the answers of `rows` and return Trainer's log; the caller has entered `quiet` and `seeded`.
 
     arguments: Trainer's. At each evaluation the answers to `eval_rows` are generated and given to `score`; its metrics are in the
     log as eval_NAME, and metric_for_best_model may be one of them. processor: saved beside the weights; it or its `tokenizer` pads.
     `rows` may have `told(rows)`, a sentence that names rows for the message of a loss that is no number.
+    trainer_of, settings_of: another trainer and what makes its settings, such as TRL's (see `curatekit.hf_sft`).
     """
     tokenizer = tokenizer_of(processor)
     cuda = torch.cuda.is_available()
-    trainer = GeneratingTrainer(
+    trainer = (trainer_of or GeneratingTrainer)(
         model=model,
-        args=transformers.TrainingArguments(
+        args=settings_of(
             **arguments,
             use_cpu=not cuda,
             disable_tqdm=True,

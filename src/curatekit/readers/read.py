@@ -73,7 +73,7 @@ def read_dataset(
         if not broken:
             raise InputError(f"{path} has no rows. Give a file with at least one row.")
         raise InputError(
-            f"{path}: {_unusable(table.unit, broken, 0)}. {_encoding(path, table, broken) or 'Correct them.'}"
+            f"{path}: {unusable(table.unit, broken, 0)}. {_encoding(path, table, broken) or 'Correct them.'}"
         )
     columns = choose_columns(table.frame, path, (text,) if isinstance(text, str) else tuple(text), label, id, labels)
     texts = [table.strings(name) for name in columns.text]
@@ -94,7 +94,7 @@ def read_dataset(
     if bad and on_bad_row == "fail":
         raise InputError(_refusal(path, table, bad, len(usable), columns.id if id is None else None))
     if not len(usable):
-        raise InputError(f"{path}: {_unusable(table.unit, bad, 0)}. {_encoding(path, table, bad) or 'Correct them.'}")
+        raise InputError(f"{path}: {unusable(table.unit, bad, 0)}. {_encoding(path, table, bad) or 'Correct them.'}")
     if bad:
         note(f"{path}: {len(bad)} of {len(bad) + len(usable)} rows set aside: {_told(table.unit, bad)}.")
 
@@ -189,10 +189,10 @@ def _refusal(path: str, table: Table, bad: list[Bad], usable: int, guessed_id: s
     advice = _encoding(path, table, bad) or "Correct them, or set them aside with --on-bad-row skip."
     if guessed_id and any(reason.startswith("the id ") for _, _, reason in bad):
         advice += f" If {guessed_id!r} is no id, --id '' makes ids from the texts."
-    return f"{path}: {_unusable(table.unit, bad, usable)}. {advice}"
+    return f"{path}: {unusable(table.unit, bad, usable)}. {advice}"
 
 
-def _unusable(unit: str, bad: list[Bad], usable: int) -> str:
+def unusable(unit: str, bad: list[Bad], usable: int) -> str:
     return f"{len(bad)} of {len(bad) + usable} rows cannot be used: {_told(unit, bad)}"
 
 

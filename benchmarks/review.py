@@ -23,6 +23,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.record import record
+from curatekit.run import recorded
+from curatekit.writers import write_table
 
 VOCABULARY = 20_000
 
@@ -51,8 +53,11 @@ def write_issues(folder: Path, rows: int, seed: int) -> None:
             "suggested_probability": (1 - score).round(6),
         }
     )
-    frame.write_csv(folder / "issues.csv")
-    frame.write_parquet(folder / "issues.parquet")
+    # with their manifests, as curate find-errors leaves them
+    with recorded("find-errors", {}) as run:
+        for name in ("issues.csv", "issues.parquet"):
+            write_table(frame, folder / name)
+            run.output(folder / name)
 
 
 def cpu_seconds(process: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,27 +86,37 @@ def command(
     Example: curate review issues.csv
     """
     with session(exported) as run:
+        from functools import partial
+
+        from curatekit.review.beginning import beginning
         from curatekit.review.decisions import Decisions, name_of
         from curatekit.review.desk import Desk
         from curatekit.review.queue import read_queue
 
-        if not terminal and exported is None:
+        on_page = not terminal and exported is None
+        if on_page:
             from curatekit.review.app import check_installed
 
             check_installed()
-        queue = read_queue(issues, order, draw=draw, seed=seed)  # type: ignore[arg-type]
+        read = partial(read_queue, issues, order, draw=draw, seed=seed)  # type: ignore[arg-type]
+        first = beginning(issues, order) if on_page else None  # type: ignore[arg-type]
+        queue = first or read()
         kept = Decisions(store or issues.with_name(issues.name + ".decisions.sqlite"))
         try:
             if exported is not None:
                 _export(run, issues, exported, queue, kept, name_of(reviewer) if reviewer else None, as_json)
                 return
-            desk = Desk(queue, kept, name_of(reviewer or getpass.getuser()))
+            name = name_of(reviewer or getpass.getuser())
+            if first and (held := len(kept.of(name))):
+                # so many more that one is left to decide
+                queue = first = beginning(issues, order, len(first) + held) or first  # type: ignore[arg-type]
+            desk = Desk(queue, kept, name)
             if terminal:
                 from curatekit_cli._review_terminal import review_here
 
                 review_here(desk)
             else:
-                _serve(desk, issues, data, cache, port, no_open, as_json)
+                _serve(desk, read if first else None, issues, data, cache, port, no_open, as_json)
             progress = desk.progress()
             result(
                 as_json,
@@ -126,7 +137,14 @@ def _again(order: str | None, draw: int, seed: int, store: Path | None) -> list[
 
 
 def _serve(
-    desk: Desk, issues: Path, data: str | None, cache: Path | None, port: int, no_open: bool, as_json: bool
+    desk: Desk,
+    rest: Callable[[], Queue] | None,
+    issues: Path,
+    data: str | None,
+    cache: Path | None,
+    port: int,
+    no_open: bool,
+    as_json: bool,
 ) -> None:
     from curatekit.review.app import Review
     from curatekit.review.evidence import read_evidence
@@ -138,7 +156,7 @@ def _serve(
         result(as_json, {"address": address}, [f"Reviewing {issues} as {desk.reviewer}: {address}", "To end: Ctrl-C"])
         if not no_open:
             _open(address)
-        review.take_once_read(lambda: read_evidence(issues, desk.queue, data, cache))
+        review.read_behind(rest, lambda queue: read_evidence(issues, queue, data, cache))
 
     try:
         serve(review, port, ready)

@@ -9,7 +9,8 @@ import importlib.util
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Thread
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from curatekit.review.evidence import Evidence
+    from curatekit.review.queue import Queue
 
 NEEDED = ("jinja2", "starlette", "uvicorn")
 IN_GRID = 48
@@ -37,6 +39,7 @@ LONG = 20_000  # characters of a text that are shown at first
 IN_CELL = 400
 MOST_OFFERED = 1_000
 MOST_FIELDS = 500
+FIRST_PAGE_S = 2.0  # how long the rest of the reading waits for the first page to be asked for
 HERE = Path(__file__).parent
 
 
@@ -59,8 +62,15 @@ class Review:
         self.evidence: Evidence | None = None
         self.missing = ""
         """Why there is no evidence, or not all; shown on the overview."""
+        self.fault: CurateError | None = None
+        """Why the rest of the rows could not be read."""
+        self.stop: Callable[[], None] = lambda: None
+        """What ends the server."""
         self._told = ""
         """What the next page of rows says first."""
+        self._last = desk.queue  # of those read
+        self._arrived: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._asked = Event()  # the first page was
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True, auto_reload=False,
@@ -68,23 +78,49 @@ class Review:
         self._templates.filters["visible"] = visible
         self._templates.globals.update(STATES=STATES, TODO=TODO, ALL=ALL)
 
-    def take(self, evidence: Evidence) -> None:
-        """Show what is known of the rows from now on."""
-        self.desk.link(evidence.clusters(self.desk.queue.alike))
-        self.evidence, self.missing = evidence, evidence.missing
+    def read_behind(self, rest: Callable[[], Queue] | None, evidence: Callable[[Queue], Evidence]) -> Thread:
+        """Show what these return once they have: the rest of the rows, and what is known of them. No page waits for it.
 
-    def take_once_read(self, read: Callable[[], Evidence]) -> Thread:
-        """Show what `read` returns once it has: the first page does not wait for it."""
+        Where the rest cannot be read the page ends, and `fault` says why.
+        """
 
-        def take() -> None:
+        def read() -> None:
+            self._asked.wait(FIRST_PAGE_S)  # a page and this are not both at once
             try:
-                self.take(read())
+                if rest is not None:
+                    self._arrived.put(self._with_all(rest()))
+            except CurateError as error:
+                self.fault = error
+                self.stop()
+                return
+            queue = self._last
+            try:
+                self._arrived.put(self._with_evidence(evidence(queue), queue))
             except CurateError as error:
                 self.missing = str(error)
 
-        thread = Thread(target=take, name="evidence", daemon=True)
+        thread = Thread(target=read, name="behind the page", daemon=True)
         thread.start()
         return thread
+
+    def _with_all(self, queue: Queue) -> Callable[[], None]:
+        queue.contents  # noqa: B018  # a second's work on 100,000 rows, that no page need wait for
+        self._last = queue
+        return lambda: self.desk.take(queue)
+
+    def _with_evidence(self, evidence: Evidence, queue: Queue) -> Callable[[], None]:
+        alike = evidence.clusters(queue.alike)
+
+        def take() -> None:
+            self.desk.link(alike)
+            self.evidence, self.missing = evidence, evidence.missing
+
+        return take
+
+    def _take_arrived(self) -> None:
+        """Take what was read since: here, between two pages, and not in the thread that read it."""
+        while not self._arrived.empty():
+            self._arrived.get()()
 
     @property
     def asgi(self) -> App:
@@ -117,7 +153,9 @@ class Review:
         """Show a row, or a grid."""
         view, told = view_of(request.scope["query_string"].decode("latin-1")), self._told
         self._told = ""
-        return self._shown(view, told)
+        shown = self._shown(view, told)
+        self._asked.set()
+        return shown
 
     async def decide(self, request: Request) -> Response:
         """Keep the answer to one row, and go on to the next."""
@@ -178,6 +216,7 @@ class Review:
 
     async def overview(self, request: Request) -> Response:
         """Show how far the work is, by reviewer and by pair of labels, and what can be taken away."""
+        self._take_arrived()
         desk, store = self.desk, self.desk.store
         by_reviewer = {name: store.of(name) for name in store.reviewers()}
         agreement = between(desk.queue, by_reviewer) if len(by_reviewer) > 1 else None
@@ -196,7 +235,10 @@ class Review:
 
     async def decisions(self, request: Request) -> Response:
         """Hand over the decisions of all reviewers, as curate fix reads them."""
+        self._take_arrived()
         store = self.desk.store
+        if not self.desk.queue.whole:
+            return self._shown(View(), "The rows are still being read. Take the decisions away in a moment.", 503)
         table = export(self.desk.queue, {name: store.of(name) for name in store.reviewers()}).table
         stream = io.BytesIO()
         table.write_csv(stream)
@@ -239,6 +281,7 @@ class Review:
         return self._shown(view, f"NOT SAVED. {error}", status)
 
     def _shown(self, view: View, notice: str = "", status: int = 200) -> Response:
+        self._take_arrived()
         if view.grid:
             return self._grid(view, notice, status)
         desk, queue = self.desk, self.desk.queue

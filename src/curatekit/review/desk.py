@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curatekit.arrays import Ints
-from curatekit.errors import InputError, nearest_name
+from curatekit.errors import InputError, Locked, nearest_name
 from curatekit.review.decisions import (
     DROP,
     KEEP,
@@ -149,8 +149,11 @@ class Desk:
     def undo(self) -> Undone | None:
         """Undo the last answer to rows of the queue that still stands; None where there is none.
 
-        Answers to other rows, in another file of issues or order, stay. Raises InputError where one was to rows of both kinds.
+        Answers to other rows, in another file of issues or order, stay. Raises InputError where one was to rows of both kinds,
+        and Locked while not all rows are here.
         """
+        if not self.queue.whole:
+            raise Locked("The last answer may be to a row that is still being read. Undo it in a moment.")
         self._refresh()
         before = dict(self._decisions)
         made = self.store.undo(self.reviewer, self.queue.row_of)
@@ -183,6 +186,11 @@ class Desk:
         """Return the label that a row should have: what is decided, else what is suggested."""
         decision = self.decision(row)
         return decision.label or self.queue.cell(row, "given_label" if decision.said == KEEP else "suggested_label")
+
+    def take(self, queue: Queue) -> None:
+        """Go on with another queue, of more rows of the same issues."""
+        self.queue, self._seen_changes = queue, -1
+        self.link(queue.alike)
 
     def link(self, alike: Ints) -> None:
         """Take these (n,) for the rows that are nearly the same, each named by the first of them."""

@@ -17,7 +17,8 @@ ENDING_S = 2
 def serve(review: Review, port: int = 0, ready: Callable[[str], object] = lambda address: None) -> None:
     """Answer requests at a port of the loopback interface, any free one for 0; `ready` is told the address at once.
 
-    Returns, or raises KeyboardInterrupt, when the process is told to end. Raises InputError where the port is taken.
+    Returns, or raises KeyboardInterrupt, when the process is told to end. Raises InputError where the port is taken, and what
+    was wrong where the rest of the rows could not be read.
     """
     import uvicorn
 
@@ -39,5 +40,12 @@ def serve(review: Review, port: int = 0, ready: Callable[[str], object] = lambda
                 timeout_graceful_shutdown=ENDING_S,
             )
         )  # fmt: skip
+
+        def stop() -> None:
+            server.should_exit = True
+
+        review.stop = stop
         ready(guarded.address)
         server.run(sockets=[listening])
+        if review.fault is not None:
+            raise review.fault

@@ -45,6 +45,8 @@
 
   async function ready() {
     for (const tick of document.querySelectorAll("[data-tick]")) tick.hidden = false;
+    const again = document.querySelector("[data-again]");
+    if (again) setTimeout(() => again.isConnected && load(location.href, {}), 1000);
     const running = document.querySelector("[data-source]");
     if (!running) return;
     const answer = await fetch(running.dataset.source, { credentials: "same-origin" }).catch(() => null);

@@ -75,9 +75,9 @@ cells = st.one_of(
 def test_what_curate_wrote_is_read_by_polars_as_by_our_reader(
     tmp_path: Path, rows: list[tuple[str | None, ...]]
 ) -> None:
-    path = tmp_path / "a.csv"
-    write_table(pl.DataFrame(rows, schema={"id": pl.String, "text": pl.String}, orient="row"), path)
-    assert read_written(path).equals(read_frame(path))
+    for path in (tmp_path / "a.csv", tmp_path / "a.parquet"):
+        write_table(pl.DataFrame(rows, schema={"id": pl.String, "text": pl.String}, orient="row"), path)
+        assert read_written(path).equals(read_frame(path))
 
 
 def test_only_what_is_byte_for_byte_what_curate_wrote_is_read_so(

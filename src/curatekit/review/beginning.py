@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
 from curatekit.errors import CurateError
-from curatekit.review.queue import Order, Queue, by_suspicion, checked, drawn, labels_of, read_written
+from curatekit.review.queue import READ_BY_POLARS, Order, Queue, by_suspicion, checked, drawn, labels_of, read_written
 from curatekit.run import read_manifest
 
 FIRST = 500
 LARGE = 4 << 20
 """Bytes from which a file is worth beginning before it is read."""
-
-_READERS: dict[str, Callable[[Path, int], pl.DataFrame]] = {
-    ".csv": read_written,
-    ".parquet": lambda path, rows: pl.read_parquet(path, n_rows=rows, glob=False),
-}
 
 
 def beginning(path: Path | str, order: Order | None = None, rows: int = FIRST) -> Queue | None:
@@ -28,12 +22,11 @@ def beginning(path: Path | str, order: Order | None = None, rows: int = FIRST) -
     which `read_queue` tells. Nearly the same rows further down may still come between them.
     """
     path = Path(path)
-    read = _READERS.get(path.suffix.lower())
     try:
-        if read is None or order == "audit" or path.stat().st_size < LARGE:
+        if path.suffix not in READ_BY_POLARS or order == "audit" or path.stat().st_size < LARGE:
             return None
         manifest = read_manifest(path)
-        frame = checked(read(path, rows), path, manifest)
+        frame = checked(read_written(path, rows), path, manifest)
     except (OSError, pl.exceptions.PolarsError, CurateError):  # told by those who read it whole
         return None
     if drawn(frame) or "score" not in frame.columns or not _by_score(frame["score"]):

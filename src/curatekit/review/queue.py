@@ -24,6 +24,7 @@ APART = 20  # rows between two that are nearly the same, so that nobody is shown
 _NEEDED = ("id", "text", "given_label", "suggested_label")
 _STRATUM, _STRATUM_ROWS = "stratum", "stratum_rows"  # as curatekit.audit.sample names them
 _LOOKED_AT, _BEGINNING = 64, 20  # characters of a text, and of its letters
+READ_BY_POLARS = (".csv", ".parquet")
 _UNKNOWN_LOG_ODDS = (2.0, -5.0)
 
 
@@ -240,13 +241,15 @@ def _issues(path: Path, manifest: dict[str, Any] | None) -> pl.DataFrame:
     from curatekit.readers import read_frame
 
     written = {entry["sha256"] for entry in manifest["outputs"] if entry["path"] == path.name} if manifest else set()
-    if written and path.suffix == ".csv" and path.is_file() and sha256_file(path) in written:
+    if written and path.suffix in READ_BY_POLARS and path.is_file() and sha256_file(path) in written:
         return read_written(path)
     return read_frame(path)
 
 
 def read_written(path: Path, rows: int | None = None) -> pl.DataFrame:
-    """Return the (first) rows of a csv that polars wrote as curatekit.readers does: every cell a string, an empty one too."""
+    """Return the (first) rows of a table that curate wrote, as curatekit.readers does: in csv each cell is a string, an empty one too."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path, n_rows=rows, glob=False)
     return pl.read_csv(path, infer_schema=False, n_rows=rows, glob=False).with_columns(pl.all().fill_null(""))
 
 

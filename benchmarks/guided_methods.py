@@ -20,12 +20,14 @@ from benchmarks.record import record
 from curatekit import registry
 from curatekit.arrays import Ints
 from curatekit.cache import Cache
+from curatekit.dataset import Dataset
 from curatekit.embed import embed
 from curatekit.encoders import load_encoder
 from curatekit.evaluate.classification import macro_f1
 from curatekit.evaluate.failure_rate import failure_rate
 from curatekit.files import write_text
 from curatekit.guided import runs_key
+from curatekit.predict.probe import Probe
 from curatekit.readers import read_dataset
 from curatekit.select import Selection, choose, is_seeded
 from curatekit.select.prepare import NOTHING, Prepared, not_elsewhere, prepare, refit
@@ -44,7 +46,13 @@ class Bench(NamedTuple):
     """One set, prepared: what a method chooses from, and what the probe is then measured on."""
 
     prepared: Prepared
+    train: Dataset
+    pool: Dataset
+    """Without the rows that no method may choose."""
+    judge: Callable[[Probe], dict[str, float]]
+    """Measures on the tests of the specifications and on the held-out rows."""
     measure: Callable[[Selection | None], dict[str, float]]
+    """The same of the probe that is refitted with a selection, and the precision of the selection where it is known."""
     key: str
     """A hash of the data, the code and all else that a run depends on beside method, k and seed."""
 
@@ -104,17 +112,19 @@ def prepared_set(name: str) -> Bench:
     of_tests = np.array(made.material.specifications, object)[tests.specifications].astype(str)
     true = pool.frame["spec_id"].fill_null("").to_numpy() if "spec_id" in pool.frame.columns else None
 
-    def measure(selection: Selection | None) -> dict[str, float]:
-        rows: Ints = NOTHING if selection is None else selection.rows
-        probe = refit(made.material, rows, made.probe)
+    def judge(probe: Probe) -> dict[str, float]:
         failures = failure_rate(probe.logits(test_features).argmax(axis=1), tests.labels, of_tests)
         answered = probe.logits(heldout_features).argmax(axis=1)
-        found = {
+        return {
             "failure_rate": failures.overall.value,
             "failure_rate_by_label": failures.by_label_mean.value,
             "accuracy": float(np.mean(answered == expected)),
             "macro_f1": macro_f1(expected, answered, len(train.classes)),
         }
+
+    def measure(selection: Selection | None) -> dict[str, float]:
+        rows: Ints = NOTHING if selection is None else selection.rows
+        found = judge(refit(made.material, rows, made.probe))
         if true is not None and selection is not None and (selection.specification != "").any():
             named = selection.specification != ""
             found["precision"] = float(np.mean(true[selection.rows[named]] == selection.specification[named]))
@@ -122,7 +132,8 @@ def prepared_set(name: str) -> Bench:
 
     # what is measured of a run is this file's: another one measures anew
     learner = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    return Bench(made, measure, f"{name}/{runs_key(train, heldout, pool, specifications, encoder.key, learner)}")
+    key = f"{name}/{runs_key(train, heldout, pool, specifications, encoder.key, learner)}"
+    return Bench(made, train, pool, judge, measure, key)
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ import transformers
 
 from curatekit import hf
 from curatekit.errors import CurateError, InputError
-from curatekit.hf_generate import Generation
+from curatekit.generation import Generation
 from curatekit.hf_sft import SftTrainer
 from curatekit.readers.conversations import Conversations, Example
 from curatekit.reporting import reporting

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -20,6 +20,8 @@ from curatekit_cli._options import DataOptions, EncoderOptions, PredictOptions
 from curatekit_cli._print import shown
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from curatekit.artifacts import Settings
     from curatekit.dataset import Dataset
 
@@ -27,6 +29,21 @@ INTERRUPTED = 130
 ROWS_SET_ASIDE = 3
 PICTURES = (".svg", ".html")
 _SET_ASIDE = "curatekit.set_aside"
+
+
+class RowsOfAFile(Protocol):
+    """What every reader returns."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def set_aside(self) -> pl.DataFrame: ...
+
+    def __len__(self) -> int: ...
+
+
+Read = TypeVar("Read", bound=RowsOfAFile)
 
 
 class Terminal:
@@ -139,15 +156,15 @@ def read(run: Run, source: str, options: DataOptions, **how: Any) -> Dataset:
     return took(run, source, read_dataset(how.pop("opened", source), **{**options._asdict(), **how}))
 
 
-def took(run: Run, source: str, dataset: Dataset) -> Dataset:
-    """Return a dataset that was read from `source`, recorded as `read` does."""
+def took(run: Run, source: str, dataset: Read) -> Read:
+    """Return what was read from `source`, a dataset or anything like one, recorded as `read` does."""
     run.input(source, dataset.sha256)
     if len(dataset.set_aside):
         click.get_current_context().meta[_SET_ASIDE].append((source, dataset))
     return dataset
 
 
-def _write_set_aside(run: Run, found: list[tuple[str, Dataset]], output: Path | None) -> int:
+def _write_set_aside(run: Run, found: list[tuple[str, RowsOfAFile]], output: Path | None) -> int:
     """Write the rows that could not be used, of all sources, into one file beside the output; return how many."""
     if not found:
         return 0

@@ -16,6 +16,7 @@ from curatekit_cli import (
     evaluate,
     find_errors,
     finetune,
+    finetune_lm,
     fix,
     guided,
     lineage,
@@ -53,7 +54,6 @@ for module in (
     embed,
     evaluate,
     find_errors,
-    finetune,
     fix,
     guided,
     lineage,
@@ -63,6 +63,7 @@ for module in (
     spec,
 ):
     main.add_command(module.command)
+main.add_command(CommandWithCommands(finetune.command, [finetune_lm.command]))
 main.add_command(
     CommandWithCommands(
         pvi.command,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +19,13 @@ from curatekit.errors import InputError
 from curatekit.evaluate.generation import GenerationScores
 from curatekit.evaluate.generation.figures import require
 from curatekit.files import write_json
+from curatekit.generation import Generation
 from curatekit.readers.conversations import Conversations
 from curatekit.reporting import note
 from curatekit.train.answering import AnswerTraining, Evaluations, arguments, check_training
 from curatekit.train.completions import Completions, answer_end, encode_completions, use_chat_template
 from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
 from curatekit.train.trained_on import text_hashes, write_trained_on
-
-if TYPE_CHECKING:
-    from curatekit.hf_generate import Generation
 
 KIND = "language model"
 
@@ -102,8 +100,6 @@ def fit_lm(
     will not do, and when `output_dir` holds another run (see `overwrite`).
     """
     require("trl")
-    from curatekit.hf_generate import Generation
-
     training, generation = training or AnswerTraining(), generation or Generation()
     check_training(training, evaluated=evaluation is not None)
     _tell_seen(train, evaluation)
@@ -137,7 +133,6 @@ def fit_lm(
 def load_lm(folder: Path | str) -> LanguageModel:
     """Return the language model that `save` wrote to `folder`; raises InputError when it holds none, or its base has changed."""
     from curatekit import hf, hf_sft
-    from curatekit.hf_generate import Generation
 
     folder = Path(folder)
     mark = folder / MARK

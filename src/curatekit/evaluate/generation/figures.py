@@ -26,6 +26,4 @@ def require(package: str) -> None:
     """Raise InputError with the pip line when a package of the extra is not installed."""
     if find_spec(package) is None:
         name = package.replace("_", "-")
-        raise InputError(
-            f"{name} is not installed, and this metric is its. Install it: pip install 'curatekit[generation]'"
-        )
+        raise InputError(f"{name} is not installed, and this needs it. Install it: pip install 'curatekit[generation]'")

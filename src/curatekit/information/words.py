@@ -35,6 +35,17 @@ def words(texts: Sequence[str], *, fold_case: bool = True) -> pl.Series:
     return pl.Series(plain, dtype=pl.String).str.extract_all(_WORD)
 
 
+def word_spans(text: str) -> list[tuple[int, int, str]]:
+    """Return where the words of one text stand: its first character, the one behind its last, and the word as `words` has it."""
+    plain, end = text.replace("’", "'"), 0
+    found = []
+    for word in pl.Series([plain], dtype=pl.String).str.extract_all(_WORD)[0].to_list():
+        start = plain.index(word, end)
+        end = start + len(word)
+        found.append((start, end, unicodedata.normalize("NFC", word.casefold())))
+    return found
+
+
 def count_words(inputs: Sequence[Sequence[str]], *, fold_case: bool = True) -> WordCounts:
     """Return the counts of words in n rows of texts: `inputs` is one column of n texts, or two for pairs."""
     from scipy.sparse import csr_array

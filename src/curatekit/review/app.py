@@ -22,6 +22,7 @@ from curatekit.review.drafts import as_yaml, drafts_path, write_drafts
 from curatekit.review.export import export
 from curatekit.review.filters import ALL, STATES, TODO
 from curatekit.review.security import App
+from curatekit.review.telling import Part, Telling, telling
 from curatekit.review.views import View, view_of
 from curatekit.review.visible import visible
 
@@ -60,6 +61,8 @@ class Review:
 
         self.desk = desk
         self.evidence: Evidence | None = None
+        self.telling: Telling | None = None
+        """Words that tell a label; None until they are counted."""
         self.missing = ""
         """Why there is no evidence, or not all; shown on the overview."""
         self.fault: CurateError | None = None
@@ -98,6 +101,7 @@ class Review:
                 self._arrived.put(self._with_evidence(evidence(queue), queue))
             except CurateError as error:
                 self.missing = str(error)
+            self.telling = telling(*(queue.frame[name].to_list() for name in ("text", "given_label")))
 
         thread = Thread(target=read, name="behind the page", daemon=True)
         thread.start()
@@ -300,7 +304,8 @@ class Review:
             row=row,
             key=queue.keys[row],
             id=queue.cell(row, "id"),
-            text=text if text is None or view.whole else text[:LONG],
+            parts=None if text is None else self._parts(text if view.whole else text[:LONG], row),
+            marked=self.telling is not None,
             cut=0 if text is None or view.whole else max(0, len(text) - LONG),
             given=queue.cell(row, "given_label"),
             suggested=queue.cell(row, "suggested_label"),
@@ -337,6 +342,10 @@ class Review:
             "grid.html", status, view=view, notice=notice, cells=cells, rows=len(rows), pages=pages,
             offered=self._offered([]), ticked=view.filter.like is not None,
         )  # fmt: skip
+
+    def _parts(self, text: str, row: int) -> tuple[Part, ...]:
+        given = self.desk.queue.cell(row, "given_label")
+        return self.telling.parts(text, given) if self.telling else (Part(text),)
 
     def _figures(self, row: int) -> list[tuple[str, str]]:
         queue = self.desk.queue

@@ -44,7 +44,7 @@
   }
 
   async function ready() {
-    for (const tick of document.querySelectorAll("[data-tick]")) tick.hidden = false;
+    for (const hidden of document.querySelectorAll("[data-tick], button[data-marks]")) hidden.hidden = false;
     const again = document.querySelector("[data-again]");
     if (again) setTimeout(() => again.isConnected && load(location.href, {}), 1000);
     const running = document.querySelector("[data-source]");
@@ -72,6 +72,11 @@
       const ticks = [...document.querySelectorAll("input[name=row]")];
       const all = ticks.every((tick) => tick.checked);
       for (const tick of ticks) tick.checked = !all;
+      return;
+    }
+    if (event.target.closest("button[data-marks]")) {
+      const of = document.documentElement.dataset;
+      of.marks = of.marks === "off" ? "on" : "off";
       return;
     }
     if (!link || link.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;

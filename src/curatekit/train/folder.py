@@ -18,7 +18,7 @@ from curatekit.files import write_json
 MARK = "curatekit.json"  # written last: a folder that holds it is a finished model
 _RUN = "training.json"  # written first, once the base is loaded: what is trained here, on what
 _MODEL_FILES = ("*.safetensors", "adapter_config.json", "words.json", "trained_on.txt", "metrics.json",
-                "log.jsonl", "checkpoint-*")  # fmt: skip
+                "log.jsonl", "predictions-*.csv", "checkpoint-*")  # fmt: skip
 
 
 def finished(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> bool:

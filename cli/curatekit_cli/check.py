@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from curatekit_cli._checks import FAILED, fail_over_option, first_problems, threshold_option
 from curatekit_cli._options import EncoderOptions, encoder_options, json_option, output_option, seed_option
-from curatekit_cli._print import result, shown, table
+from curatekit_cli._print import result
 from curatekit_cli._session import session, settings
 
 if TYPE_CHECKING:
@@ -16,25 +17,6 @@ if TYPE_CHECKING:
     from curatekit.dataset import Dataset
     from curatekit.health.checks import Checked
     from curatekit.run import Run
-
-FIRST = 3
-FAILED = 6
-
-
-class Share(click.ParamType[float]):
-    """A share from 0 to 1, written so or as a percentage."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value).strip()
-        try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1:
-            self.fail(f"{value!r} is no share. Give it such as 2% or 0.02.", param, ctx)
-        return share
 
 
 @click.command("check")
@@ -46,13 +28,7 @@ class Share(click.ParamType[float]):
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows of each file.")
 @click.option("--split", metavar="COLUMN", help="Tell rows that stand in two splits, which this column names.")
 @click.option("--against", metavar="FILE", help="Tell rows that stand in this file too, such as the test set.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(-1, 1),
-    default=0.95,
-    show_default=True,
-    help="Two texts are nearly the same from this cosine of their embeddings on: an absolute number.",
-)
+@threshold_option
 @click.option(
     "--outliers-below",
     type=click.FloatRange(-1, 1),
@@ -62,12 +38,7 @@ class Share(click.ParamType[float]):
 )
 @click.option("--ignore-case", is_flag=True, help="Texts are the same but for case, spaces and punctuation.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Do this check alone; several times for several.")
-@click.option(
-    "--fail-over",
-    type=Share(),
-    metavar="SHARE",
-    help=f"Exit with {FAILED} where more than this share of the rows has a problem, such as 2%.",
-)
+@fail_over_option("rows", "2%")
 @encoder_options
 @seed_option
 @output_option("Write one line for each problem here.")
@@ -202,20 +173,12 @@ def _artifacts(dataset: Dataset, encoder_options: EncoderOptions, seed: int) -> 
 
 
 def _lines(found: Checked) -> list[str]:
-    import polars as pl
-
     from curatekit.health.checks import CHECKS
 
     lines = [f"{found.n:,} rows; {found.n_rows_affected:,} have a problem ({found.n_rows_affected / found.n:.1%})."]
     for name, count in found.counts.items():
         lines += ["", f"{name}: {count:,} ({CHECKS[name]})"]
         if count:
-            few = found.problems.filter(pl.col("check") == name).head(FIRST)
-            wanted = [
-                c
-                for c in ("id", "with_id", "similarity", "label", "with_label", "detail")
-                if few[c].null_count() < len(few)
-            ]
-            cells = ([shown(c, 40) if isinstance(c, str) else c for c in row] for row in few.select(wanted).iter_rows())
-            lines += ["  " + line for line in table(wanted, cells)]
+            columns = ("id", "with_id", "similarity", "label", "with_label", "detail")
+            lines += first_problems(found.problems, name, columns)
     return lines

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from curatekit_cli._checks import FAILED, fail_over_option, first_problems, threshold_option
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -16,35 +17,21 @@ from curatekit_cli._options import (
     output_option,
     seed_option,
 )
-from curatekit_cli._print import following, result, shown, table
+from curatekit_cli._print import following, result, table
 from curatekit_cli._session import read, session, settings
-from curatekit_cli.check import FAILED, Share
 
 if TYPE_CHECKING:
     from curatekit.dataset import Dataset
     from curatekit.specify.check import Checked, Rows
     from curatekit.specs import Specification
 
-FIRST = 3
-
 
 @click.command("check")
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--train", metavar="FILE", help="Tell training rows that are nearly an example and have another label.")
 @click.option("--pool", metavar="FILE", help="Tell which specifications the rows of this file cannot serve.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(-1, 1),
-    default=0.95,
-    show_default=True,
-    help="Two texts are nearly the same from this cosine of their embeddings on: an absolute number.",
-)
-@click.option(
-    "--fail-over",
-    type=Share(),
-    metavar="SHARE",
-    help=f"Exit with {FAILED} where more than this share of the specifications has a problem, such as 0%.",
-)
+@threshold_option
+@fail_over_option("specifications", "0%")
 @data_options
 @encoder_options
 @seed_option
@@ -157,8 +144,6 @@ def per_specification(specifications: tuple[Specification, ...], found: Checked)
 
 def lines(specifications: list[dict[str, Any]], found: Checked) -> list[str]:
     """Return the result as text: the specifications, then the first problems of each check."""
-    import polars as pl
-
     from curatekit.specify.check import CHECKS
 
     header = ["specification", "label", "weak", "examples", "tests", "problems", "served", "low", "high"]
@@ -171,8 +156,6 @@ def lines(specifications: list[dict[str, Any]], found: Checked) -> list[str]:
     for name, count in found.counts.items():
         text += ["", f"{name}: {count:,} ({CHECKS[name]})"]
         if count:
-            few = found.problems.filter(pl.col("check") == name).head(FIRST)
-            wanted = [c for c in few.columns if c not in ("check", "to_do") and few[c].null_count() < len(few)]
-            cells = ([shown(c, 40) if isinstance(c, str) else c for c in row] for row in few.select(wanted).iter_rows())
-            text += ["  " + line for line in table(wanted, cells)]
+            columns = [column for column in found.problems.columns if column not in ("check", "to_do")]
+            text += first_problems(found.problems, name, columns)
     return [*text, ""]

@@ -61,7 +61,7 @@ def command(
         from curatekit.cache import Cache
         from curatekit.embed import embed
         from curatekit.encoders import load_encoder
-        from curatekit.errors import InputError
+        from curatekit.select.prepare import require_single_texts
         from curatekit.specify.check import Rows, check
         from curatekit.specs import specification_files
         from curatekit.specs.read import specifications_in
@@ -73,11 +73,7 @@ def command(
         given = {
             name: read(run, file, data_options) for name, file in (("train", train), ("pool", pool)) if file is not None
         }
-        for dataset in given.values():
-            if len(dataset.inputs) != 1:
-                raise InputError(
-                    f"{dataset.name} is read as pairs, and specifications hold single texts. Name one column with --text."
-                )
+        require_single_texts(*given.values())
         how = settings(encoder_options, seed=seed)
         encoder, cache = load_encoder(how.encoder, how.precision, how.backend), Cache(how.cache)
 

@@ -85,6 +85,7 @@ def command(
         from curatekit.artifacts import Artifacts
         from curatekit.errors import InputError
         from curatekit.files import write_text
+        from curatekit.select.prepare import require_single_texts
         from curatekit.specify.drafts import as_yaml, drafts
         from curatekit.specify.error_slices import error_slices
         from curatekit.specs.sides import on_test_side
@@ -95,10 +96,7 @@ def command(
             raise InputError(f"{output}: drafts are YAML, told by the suffix. Name it such as drafts.yaml")
         how = settings(encoder_options, predict_options, seed=seed)
         dataset, probs, by = _predicted(run, data, data_options, how, pred_probs, model, train)
-        if len(dataset.inputs) != 1:
-            raise InputError(
-                f"{dataset.name} is read as pairs, and specifications hold single texts. Name one column with --text."
-            )
+        require_single_texts(dataset)
         embeddings = Artifacts(dataset, how).embeddings
         predicted = probs.argmax(axis=1)
         counting = on_test_side(dataset.texts)

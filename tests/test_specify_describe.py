@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from curatekit.errors import InputError
-from curatekit.specify.describe import describe, retrieval, telling_words
+from curatekit.information.words import count_words
+from curatekit.specify.describe import describe, retrieval
+from curatekit.specify.words import telling_words
 from curatekit.specs.sides import on_test_side
 
 COLOURS, THINGS = ["red", "blue", "green", "grey"], ["boat", "lamp", "soup", "door"]
@@ -52,7 +54,7 @@ def test_a_wide_beam_finds_the_best_pair_of_all(seed: int) -> None:
     for rows in (np.flatnonzero(wanted), np.flatnonzero(~wanted)):
         halves[rows] = on_test_side([TEXTS[row] for row in rows])
     searched = np.flatnonzero(~halves)
-    words = telling_words(TEXTS, searched, wanted, 100)
+    words = telling_words(count_words(([TEXTS[row] for row in searched],)), wanted[searched], 100)
     rows = encode([TEXTS[row] for row in searched])
     tried = [(word,) for word in words] + list(itertools.combinations(words, 2))
     best = max(retrieval(rows @ encode([" ".join(one)])[0], wanted[searched]).average_precision for one in tried)

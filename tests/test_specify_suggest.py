@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curatekit.errors import InputError
+from curatekit.information.words import count_words
 from curatekit.intervals import wilson
-from curatekit.specify.drafts import Draft, as_yaml, distinctive_words, drafts
+from curatekit.specify.drafts import Draft, as_yaml, drafts
 from curatekit.specify.error_slices import clusters, error_slices
+from curatekit.specify.words import telling_words
 from curatekit.specs import read_specifications
 
 CENTRES = np.eye(8)
@@ -76,9 +78,10 @@ def test_clusters_are_cut_where_the_mean_cosine_falls_below_the_threshold() -> N
 
 def test_a_slice_is_named_by_the_words_that_stand_in_it_and_not_elsewhere() -> None:
     texts = [f"the parcel is late again {n}" for n in range(20)] + [f"the soup is fine again {n}" for n in range(40)]
-    (words,) = distinctive_words([np.arange(20)], texts)
+    counted = count_words((texts,))
+    words = telling_words(counted, np.arange(60) < 20, 5, q_value=0.05)
     assert set(words) == {"parcel", "late"}
-    assert distinctive_words([np.arange(60)], texts) == [()]
+    assert telling_words(counted, np.ones(60, bool), 5, q_value=0.05) == ()
 
 
 def test_drafts_are_refused_until_they_are_read_and_then_are_specifications(tmp_path: Path) -> None:

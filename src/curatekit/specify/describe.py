@@ -9,8 +9,10 @@ import numpy as np
 
 from curatekit.arrays import Bools, Floats, Ints
 from curatekit.errors import InputError
+from curatekit.information.words import count_words
 from curatekit.predict.guidance import unit
 from curatekit.reporting import step, unreported
+from curatekit.specify.words import telling_words
 from curatekit.specs.sides import on_test_side
 
 BEAM, WORDS, CANDIDATES = 4, 5, 100
@@ -90,7 +92,8 @@ def describe(
         with unreported():
             return unit(encode(asked))
 
-    words = telling_words(texts, searched, wanted, candidates)
+    counted = count_words(([texts[row] for row in searched.tolist()],))
+    words = telling_words(counted, wanted[searched], candidates)
     best, steps = _phrase(words, quietly, *sides[0], beam, most_words)
     found = [query(best, "words", quietly([best])[0])] if best else []
     sentences, of_sentences = _sentences(texts, vectors, own, centroid, pool, pool_embeddings, candidates)
@@ -110,21 +113,6 @@ def retrieval(similarity: Floats, wanted: Bools) -> Retrieval:
     n = int(wanted.sum())
     precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     return Retrieval(float(precision[n - 1]), float(precision[min(_FEW, n) - 1]), float(precision[hits].mean()))
-
-
-def telling_words(texts: Sequence[str], rows: Ints, wanted: Bools, most: int) -> tuple[str, ...]:
-    """Return the words that stand in more of the wanted rows than of the others among `rows`, the most telling first."""
-    from curatekit.information.association import associations
-    from curatekit.information.words import count_words
-
-    counted = count_words(([texts[row] for row in rows.tolist()],))
-    try:
-        told = associations(counted.counts, wanted[rows].astype(np.int64), 2)
-    except InputError:  # no word stands in two rows
-        return ()
-    own = np.flatnonzero((told.label == 1) & (told.share > told.prior))
-    best = own[np.argsort(-told.log_odds_z[own], kind="stable")][:most]
-    return tuple(counted.words[word] for word in told.word[best].tolist())
 
 
 def _halves(texts: Sequence[str], wanted: Bools) -> Bools:

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curatekit.arrays import Bools, Ints
-from curatekit.errors import InputError
+from curatekit.information.words import count_words
 from curatekit.specify.error_slices import Slice
+from curatekit.specify.words import telling_words
 from curatekit.specs import folded
 
 _MOST = 20  # examples, and tests, of a draft: as many as a person reads
 _WORDS = 5
+_SURE = 0.05
 
 
 class Draft(NamedTuple):
@@ -31,9 +33,12 @@ class Draft(NamedTuple):
 
 def drafts(slices: Sequence[Slice], texts: Sequence[str], classes: Sequence[str], counting: Bools) -> tuple[Draft, ...]:
     """Return a draft of each slice; texts: n, classes: K names, counting (n,): the rows that may be tests."""
-    telling = distinctive_words([one.rows for one in slices], texts)
+    counted = count_words((texts,))
     found: list[Draft] = []
-    for number, (one, words) in enumerate(zip(slices, telling, strict=True), start=1):
+    for number, one in enumerate(slices, start=1):
+        inside = np.zeros(len(texts), bool)
+        inside[one.rows] = True
+        words = telling_words(counted, inside, _WORDS, q_value=_SURE)
         examples, tests = (_different(one.rows[counting[one.rows] == side], texts) for side in (False, True))
         label = classes[one.label]
         named = "-".join(words[:3]) or "slice"
@@ -43,30 +48,6 @@ def drafts(slices: Sequence[Slice], texts: Sequence[str], classes: Sequence[str]
         )
         found.append(Draft(f"{number}-{named}", words, label, statement, examples, tests))
     return tuple(found)
-
-
-def distinctive_words(groups: Sequence[Ints], texts: Sequence[str], most: int = _WORDS) -> list[tuple[str, ...]]:
-    """Return of each group of rows the words that stand in more of them than of the others, the most telling first.
-
-    By the z of the log-odds ratio, among those whose share inside is surely no chance (q ≤ 0.05; see `associations`).
-    """
-    from curatekit.information.association import associations
-    from curatekit.information.words import count_words
-
-    counted = count_words((texts,))
-    found: list[tuple[str, ...]] = []
-    for rows in groups:
-        inside = np.zeros(len(texts), np.int64)
-        inside[rows] = 1
-        try:
-            told = associations(counted.counts, inside, 2)
-        except InputError:  # one group of rows alone, or no word in two rows: there are no telling words
-            found.append(())
-            continue
-        own = np.flatnonzero((told.label == 1) & (told.q_value <= 0.05))
-        best = own[np.argsort(-told.log_odds_z[own], kind="stable")][:most]
-        found.append(tuple(counted.words[word] for word in told.word[best].tolist()))
-    return found
 
 
 def as_yaml(found: Sequence[Draft], texts: Sequence[str]) -> str:

@@ -75,6 +75,9 @@ def test_reasons_say_which_of_the_two_it_is() -> None:
 def test_texts_that_differ_by_case_space_and_punctuation_are_the_same() -> None:
     first, second = ["Yes.", "No", "Why not?", "1"], ["yes", "Yes", "why  not", "2"]
     assert same_texts(first, second).tolist() == [True, False, True, False]
+    assert same_texts(["👍", "ﬁne ①", "!"], ["👎", "Fine 1.", "?"]).tolist() == [False, True, False], (
+        "as everywhere else"
+    )
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:

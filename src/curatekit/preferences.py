@@ -13,6 +13,7 @@ from curatekit.arrays import Bools, Floats, Strings
 from curatekit.errors import InputError
 from curatekit.probed import probed
 from curatekit.scores.confident_learning import label_issues
+from curatekit.specs import folded
 
 if TYPE_CHECKING:
     from curatekit.artifacts import Artifacts
@@ -88,7 +89,7 @@ def similarities(artifacts: Artifacts) -> Floats:
 def same_texts(first: Sequence[str], second: Sequence[str]) -> Bools:
     """Return whether two texts differ by case, space and punctuation alone (n,)."""
     pairs = zip(first, second, strict=True)
-    return np.fromiter((a == b or _folded(a) == _folded(b) for a, b in pairs), bool, len(first))
+    return np.fromiter((a == b or folded(a) == folded(b) for a, b in pairs), bool, len(first))
 
 
 def find_preference_errors(
@@ -183,7 +184,3 @@ def _reasons(probs: Floats, same: Bools, near: Bools, similarity: Floats | None,
             words += f"; cosine of the two {similarity[row]:.2f}"
         reasons.append(words)
     return reasons
-
-
-def _folded(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())

@@ -22,9 +22,11 @@ from curatekit.generation import Generation
 from curatekit.hf_sft import SftTrainer
 from curatekit.readers.conversations import Conversations, Example
 from curatekit.reporting import reporting
-from curatekit.train.answering import AnswerTraining
+from curatekit.train.answering import AnswerTraining, arguments
+from curatekit.train.completions import encode_completions
 from curatekit.train.folder import MARK
 from curatekit.train.lm import LanguageModel, fit_lm, load_lm
+from curatekit.train.model import load_model
 from tests.notes import Notes
 from tests.tiny import tiny_base
 from tests.tiny_lm import WORDS, tiny_lm, word_tokenizer
@@ -256,5 +258,30 @@ def test_folders_that_hold_something_else(base: Path, tmp_path: Path) -> None:
     fit_lm(TEN, base=base, training=training, output_dir=tmp_path / "model")
     with pytest.raises(InputError, match="holds another run, with other rows"):
         fit_lm(counting([1]), base=base, training=training, output_dir=tmp_path / "model")
+    with pytest.raises(InputError, match="holds a model of the kind 'language model', which tells no classes"):
+        load_model(tmp_path / "model")
+    with hf.quiet():
+        hf.save(tiny_lm()[0], word_tokenizer([*WORDS, *(f"w{n}" for n in range(90))]), tmp_path / "mixed")
+    with pytest.raises(InputError, match=r"tokenizer has 104 tokens and its model \d+: they are not of one another"):
+        fit_lm(TEN, base=tmp_path / "mixed", training=training)
     with pytest.raises((InputError, CurateError), match="language model"):
         fit_lm(TEN, base=tiny_base(tmp_path / "bert"), training=training)
+
+
+def test_the_loss_of_trl_is_that_of_the_model(base: Path, tmp_path: Path) -> None:
+    from curatekit import hf_generate, hf_sft
+
+    weights = []
+    for how in ({}, {"trainer_of": SftTrainer, "settings_of": hf_sft.sft_settings}):
+        with hf.quiet(), hf.seeded(0):
+            model, tokenizer = hf_sft.load_causal(base, None)
+            rows = encode_completions(tokenizer, TEN, 64).rows
+            hf_generate.train(
+                model, tokenizer, rows, None,
+                arguments(replace(LEARN, max_steps=4, gradient_accumulation=2), 0, False, tmp_path, evaluated=False, keep=False),
+                generation=SHORT, score=lambda found, at: {}, early_stopping_patience=None, keep_best=False,
+                log=tmp_path / "log.jsonl", resume_from=None, **how,
+            )  # fmt: skip
+        weights.append(model.state_dict())
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weight, weights[1][name], rtol=0, atol=1e-5)

@@ -108,6 +108,15 @@ def end_answers_at(model: Any, token: int) -> None:
     model.generation_config.eos_token_id = sorted({token, *(one for one in known if one is not None)})
 
 
+def check_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Raise InputError when the tokenizer has tokens that the model has no embedding of, as one that came from another model."""
+    known, tokens = model.get_input_embeddings().num_embeddings, len(tokenizer)
+    if tokens > known:
+        raise InputError(
+            f"The base's tokenizer has {tokens} tokens and its model {known}: they are not of one another. Choose another base."
+        )
+
+
 def positions(tokenizer: Any, config: Any) -> int:
     """Return the tokens that a model takes, prompt and answer together."""
     limits = [tokenizer.model_max_length, getattr(config.get_text_config(), "max_position_embeddings", None)]

@@ -185,6 +185,7 @@ def _taught(
             )
         max_length = training.max_length or positions
         rows = encode_completions(tokenizer, train, max_length)
+        hf_sft.check_vocabulary(model, tokenizer)
         eval_rows = evaluations = None
         if evaluation is not None:
             room = generation.max_new_tokens

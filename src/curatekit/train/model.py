@@ -36,7 +36,12 @@ def load_model(folder: Path | str, cache: Cache | None = None) -> Model:
     """
     from curatekit.train.probe import load_probe
 
-    return load_probe(folder, cache) if kind_of_model(folder) == "probe" else load_classifier(folder)
+    kind = kind_of_model(folder)
+    if kind not in ("probe", "classifier"):
+        raise InputError(
+            f"{folder} holds a model of the kind {kind!r}, which tells no classes. Give a classifier or a probe."
+        )
+    return load_probe(folder, cache) if kind == "probe" else load_classifier(folder)
 
 
 def kind_of_model(folder: Path | str) -> str:

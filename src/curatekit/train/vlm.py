@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from curatekit.train.folder import MARK, begin, finished, remove_checkpoints
 from curatekit.train.vlm_rows import EncodedRows, encoded
 
 KIND = "vlm"
+_PREDICTIONS = "predictions-final.csv"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class VlmTraining(AnswerTraining):
 class Vlm:
     """A trained model: `model` and `processor` of transformers, how it answers, and where it comes from.
 
-    history: Trainer's log. too_long: ids of rows that were not trained on. final: the metrics of the last evaluation, or, where the
-    best checkpoint was kept, of that one.
+    history: Trainer's log. too_long: ids of rows that were not trained on. final: the metrics of what was kept.
     """
 
     model: Any
@@ -101,8 +102,8 @@ def fit_vlm(
     base: the folder of a LLaVA, LLaVA-NeXT, Qwen2.5-VL, Idefics3, SmolVLM, PaliGemma or another image-text-to-text model with
     its processor, or a name on the hub. The loss is on the tokens of the answer alone. Each evaluation generates answers from the
     prompts of `evaluation` and scores them. With `output_dir` the model, its checkpoints, log.jsonl and each evaluation's
-    predictions-STEP.csv go there, and a run that was interrupted goes on from its newest complete checkpoint, to the weights it
-    would have had. callbacks: Trainer's. Raises InputError for rows, settings or a folder that will not do.
+    predictions-STEP.csv go there, the kept model's as predictions-final.csv, and a run that was interrupted goes on from its
+    newest complete checkpoint, to the weights it would have had. callbacks: Trainer's. Raises InputError for rows, settings or a folder that will not do.
     """
     training, generation = training or VlmTraining(), generation or Generation()
     _check(rows, evaluation, training)
@@ -208,7 +209,7 @@ def _trained(
         )
         made, too_long = encoded(rows, encoder, limit, "training")
         asked_of = None
-        if evaluation is not None and training.eval_strategy != "no":
+        if evaluation is not None:
             asked_of, _ = encoded(evaluation, encoder, limit, "evaluation")
         checkpoint = None
         if keep:  # only now, so that what is refused leaves the folder as it was
@@ -216,21 +217,28 @@ def _trained(
             checkpoint = hf.newest_checkpoint(folder)
         if checkpoint is not None:
             note(f"Going on from {checkpoint}.")
+        evaluations = _evaluations(asked_of, training.metrics, folder)
         history = hf_generate.train(
             model,
             processor,
             made,
-            asked_of,
+            asked_of if training.eval_strategy != "no" else None,
             arguments(training, seed, bf16, folder, evaluated=asked_of is not None, keep=keep),
             generation=generation,
-            score=_evaluations(asked_of, training.metrics, folder),
+            score=evaluations,
             early_stopping_patience=training.early_stopping_patience,
             keep_best=training.metric_for_best_model is not None,
             log=folder / "log.jsonl",
             resume_from=checkpoint,
             callbacks=callbacks,
         )
-    final = _final(history, training.metric_for_best_model)
+        final = _final(history, training.metric_for_best_model)
+        if final:
+            shutil.copyfile(folder / f"predictions-{final['step']}.csv", folder / _PREDICTIONS)
+        elif asked_of is not None:
+            size = 2 * training.batch_size
+            found = hf_generate.answers(model, processor, asked_of, generation, size, bf16=bf16)
+            final = evaluations.scored([found[row] for row in range(len(asked_of))], _PREDICTIONS).overall
     return Vlm(model.eval(), processor, run["base"], generation, asked, history, too_long, final)
 
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from curatekit.errors import InputError
 from curatekit.specs import read_specifications
 from curatekit_cli.find_errors import command as find_errors
 from curatekit_cli.fix import command as fix
@@ -40,7 +41,11 @@ def test_the_terminal_is_the_same_desk(tmp_path: Path) -> None:
     assert rows == {
         "m0": "praise", "m1": "praise", "m2": "request", "m3": "complaint", "m4": "drop", "m5": "wrong", "m6": "unsure",
     }  # fmt: skip
-    (draft,) = read_specifications(tmp_path / "issues.csv.decisions.sqlite.specs.yaml")
+    specs = tmp_path / "issues.csv.decisions.sqlite.specs.yaml"
+    with pytest.raises(InputError, match="'late'\\) is a draft"):
+        read_specifications(specs)  # here nobody was asked for a statement
+    specs.write_text(specs.read_text().replace('- "draft": "true"\n  "id"', '- "id"'))
+    (draft,) = read_specifications(specs)
     assert draft.examples == ("message number 29",)
     manifest = json.loads((tmp_path / "r.csv.run.json").read_text())
     assert manifest["metrics"]["reviewers"] == ["anna"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from curatekit.errors import CurateError, InputError, Locked, VerificationFailed
 from curatekit.review import decisions as module
-from curatekit.review.decisions import Change, Decision, Decisions, Draft, Stale, name_of
+from curatekit.review.decisions import Change, Decision, Decisions, Example, Stale, name_of
 
 KEYS = ("one", "two", "three")
 changes = st.builds(
@@ -210,11 +210,11 @@ def test_a_damaged_file_and_a_foreign_one_are_refused(tmp_path: Path) -> None:
 
 def test_a_draft_keeps_to_its_label(tmp_path: Path) -> None:
     store = Decisions(tmp_path / "d.sqlite")
-    store.draft("anna", Draft("late", "Late is bad.", "complaint", "It came late."))
-    store.draft("anna", Draft("late", "", "complaint", "It came late."))
-    store.draft("ben", Draft("late", "", "complaint", "Two weeks late."))
+    store.draft("anna", Example("late", "Late is bad.", "complaint", "It came late."))
+    store.draft("anna", Example("late", "", "complaint", "It came late."))
+    store.draft("ben", Example("late", "", "complaint", "Two weeks late."))
     with pytest.raises(InputError, match="label 'complaint', not 'praise'"):
-        store.draft("ben", Draft("late", "", "praise", "Never late."))
+        store.draft("ben", Example("late", "", "praise", "Never late."))
     assert [draft.example for draft in store.drafts()] == ["It came late.", "Two weeks late."]
 
 

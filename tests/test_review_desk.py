@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from curatekit.dataset import from_lists
 from curatekit.errors import InputError
 from curatekit.review.agreement import between
-from curatekit.review.decisions import Decision, Decisions, Draft, Stale
+from curatekit.review.decisions import Decision, Decisions, Example, Stale
 from curatekit.review.desk import Answer, Desk
 from curatekit.review.drafts import as_yaml, drafts_path, write_drafts
 from curatekit.review.estimate import LATEST, running
@@ -294,10 +294,23 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lam
 def test_drafts_are_specifications_that_the_reader_takes(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:
+    import yaml
+
     from curatekit.specs import read_specifications
 
     path = drafts_path(tmp_path_factory.mktemp("drafts") / "d.sqlite")
-    write_drafts([Draft(name, statement, "no", example) for name, statement, example in rows], path)
+    write_drafts([Example(name, statement, "no", example) for name, statement, example in rows], path)
+    written = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)["specifications"]  # noqa: S506
+    stated = {
+        name: bool([statement for other, statement, _ in rows if other == name and statement]) for name, _, _ in rows
+    }
+    assert {entry["id"]: "draft" not in entry for entry in written} == stated
+    if not all(stated.values()):
+        with pytest.raises(InputError, match="is a draft"):
+            read_specifications(path)
+        path.write_text(
+            path.read_bytes().decode().replace('- "draft": "true"\n  "id"', '- "id"'), encoding="utf-8", newline=""
+        )
     read = read_specifications(path)
     assert {s.id: s.examples for s in read} == {
         name: tuple(dict.fromkeys(example for other, _, example in rows if other == name)) for name, _, _ in rows
@@ -312,7 +325,7 @@ def test_no_draft_is_no_file() -> None:
 
 def test_a_draft_of_the_desk(desk: Desk) -> None:
     desk.draft(1, " late ", "", "complaint")
-    assert desk.store.drafts() == (Draft("late", "", "complaint", "<b>other</b>"),)
+    assert desk.store.drafts() == (Example("late", "", "complaint", "<b>other</b>"),)
     for name, label in (("", "praise"), ("a\nb", "praise"), ("x", "prase")):
         with pytest.raises(InputError):
             desk.draft(1, name, "", label)

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from curatekit.errors import InputError
 from curatekit.information.words import count_words
 from curatekit.intervals import wilson
-from curatekit.specify.drafts import Draft, as_yaml, drafts
+from curatekit.specify.drafts import HEAD, drafts
 from curatekit.specify.error_slices import clusters, error_slices
 from curatekit.specify.words import telling_words
 from curatekit.specs import read_specifications
+from curatekit.specs.drafts import Draft, drafts_as_yaml
 
 CENTRES = np.eye(8)
 
@@ -91,10 +92,10 @@ def test_drafts_are_refused_until_they_are_read_and_then_are_specifications(tmp_
     slices = error_slices(embeddings, labels, np.zeros(80, np.int64), counting)
     found = drafts(slices, texts, ("good", "bad"), counting)
     path = tmp_path / "drafts.yaml"
-    path.write_text(as_yaml(found, texts), encoding="utf-8")
+    path.write_text(drafts_as_yaml([one.draft for one in found], HEAD), encoding="utf-8")
     with pytest.raises(InputError, match="is a draft that nobody has read"):
         read_specifications(path)
-    lines = path.read_text(encoding="utf-8").replace("- draft: 'true'\n  id:", "- id:")
+    lines = path.read_text(encoding="utf-8").replace('- "draft": "true"\n  "id":', '- "id":')
     path.write_text(lines, encoding="utf-8")
     (one,) = read_specifications(path, tests=True)
     assert one.id.startswith("1-")
@@ -115,6 +116,6 @@ def test_drafts_are_refused_until_they_are_read_and_then_are_specifications(tmp_
 def test_any_text_comes_back_from_the_draft(texts: list[str]) -> None:
     import yaml
 
-    written = as_yaml([Draft("1", (), "x", "s", np.arange(len(texts)), np.zeros(0, np.int64))], texts)
+    written = drafts_as_yaml([Draft("1", "s", "x", tuple(texts))], HEAD)
     read = yaml.load(written, yaml.BaseLoader)  # noqa: S506
     assert read["specifications"][0]["examples"] == texts

@@ -86,8 +86,9 @@ def command(
         from curatekit.errors import InputError
         from curatekit.files import write_text
         from curatekit.select.prepare import require_single_texts
-        from curatekit.specify.drafts import as_yaml, drafts
+        from curatekit.specify.drafts import HEAD, drafts
         from curatekit.specify.error_slices import error_slices
+        from curatekit.specs.drafts import drafts_as_yaml
         from curatekit.specs.sides import on_test_side
 
         if sum(given is not None for given in (pred_probs, model, train)) > 1:
@@ -103,14 +104,14 @@ def command(
         slices = error_slices(embeddings, dataset.labels, predicted, counting, threshold=threshold, seed=seed)
         found = drafts(slices[:top], dataset.texts, dataset.classes, counting)
         if output is not None and found:
-            write_text(output, as_yaml(found, dataset.texts))
+            write_text(output, drafts_as_yaml([one.draft for one in found], HEAD))
             run.output(output)
         overall = float(np.mean(predicted != dataset.labels))
         suggested = [
             {
-                "id": draft.id,
-                "label": draft.label,
-                "words": draft.words,
+                "id": named.draft.id,
+                "label": named.draft.label,
+                "words": named.words,
                 "rows": len(one.rows),
                 "errors": len(one.errors),
                 "counted": one.counted,
@@ -118,7 +119,7 @@ def command(
                 "excess": one.excess,
                 "nearest": [dataset.texts[row] for row in one.errors[:NEAREST].tolist()],
             }
-            for one, draft in zip(slices, found, strict=False)
+            for one, named in zip(slices, found, strict=False)
         ]
         payload = {
             "rows": len(dataset), "predicted_by": by, "error_rate": overall, "slices": len(slices), "suggested": suggested,

@@ -66,7 +66,7 @@ class Change(NamedTuple):
     note: str | None = None  # None leaves it as it is
 
 
-class Draft(NamedTuple):
+class Example(NamedTuple):
     """An example of a specification that is being written."""
 
     specification: str
@@ -195,7 +195,7 @@ class Decisions:
                 self._write(own, batch, reviewer, key, now, made[key])
         return made
 
-    def draft(self, reviewer: str, draft: Draft) -> None:
+    def draft(self, reviewer: str, draft: Example) -> None:
         """Keep an example of a specification; one that is there already changes nothing.
 
         Raises InputError where the specification so named has another label.
@@ -214,10 +214,10 @@ class Decisions:
                 (_now(), reviewer, *draft),
             )
 
-    def drafts(self) -> tuple[Draft, ...]:
+    def drafts(self) -> tuple[Example, ...]:
         """Return all examples of specifications being written, in the order in which they came."""
         found = self._file.execute("SELECT specification, statement, label, example FROM drafts ORDER BY number")
-        return tuple(Draft(*row) for row in found)
+        return tuple(Example(*row) for row in found)
 
     def _one(self, reviewer: str, key: str) -> Decision:
         found = self._file.execute(

@@ -21,7 +21,7 @@ from curatekit.review.decisions import (
     Change,
     Decision,
     Decisions,
-    Draft,
+    Example,
 )
 from curatekit.review.estimate import Running, running
 from curatekit.review.filters import ALL, DECIDED, SKIPPED, TODO, Filter, matching
@@ -172,7 +172,7 @@ class Desk:
             raise InputError("This row has no text, so it can be no example.")
         if not specification or not specification.isprintable() or len(specification) > 100:
             raise InputError("Name the specification in a few words, on one line.")
-        self.store.draft(self.reviewer, Draft(specification, statement, label, text))
+        self.store.draft(self.reviewer, Example(specification, statement, label, text))
 
     def progress(self) -> Progress:
         """Return how far the work is."""

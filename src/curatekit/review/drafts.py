@@ -7,9 +7,13 @@ from pathlib import Path
 
 from curatekit.errors import InputError
 from curatekit.files import write_text
-from curatekit.review.decisions import Draft
+from curatekit.review.decisions import Example
+from curatekit.specs.drafts import Draft, drafts_as_yaml
 
-HEAD = "# Drafts from curate review, made anew with each row that is added: copy this file before you edit it.\n"
+HEAD = (
+    "# Drafts from curate review, made anew with each row that is added: copy this file before you edit it.\n"
+    "# One that is marked `draft` has no statement: say in it what the model must get right, and take that line out.\n"
+)
 
 
 def drafts_path(store: Path | str) -> Path:
@@ -18,35 +22,24 @@ def drafts_path(store: Path | str) -> Path:
     return path.with_name(path.name + ".specs.yaml")
 
 
-def as_yaml(drafts: Sequence[Draft]) -> str:
+def as_yaml(examples: Sequence[Example]) -> str:
     """Return a specification file with one entry for each name, in the order in which they came; a text that is there twice, once.
 
-    The statement is the last that was written. Raises InputError where there is no draft.
+    The statement is the last that was written; without any it is marked a draft. Raises InputError where there is no example.
     """
-    import yaml
-
-    if not drafts:
+    if not examples:
         raise InputError("No row was made an example of a specification yet.")
-    entries: dict[str, dict[str, object]] = {}
-    for draft in drafts:
-        entry = entries.setdefault(
-            draft.specification, {"id": draft.specification, "statement": "", "label": draft.label}
-        )
-        entry["statement"] = draft.statement or entry["statement"]
-        examples = entry.setdefault("examples", [])
-        assert isinstance(examples, list)
-        if draft.example not in examples:
-            examples.append(draft.example)
-    text: str = yaml.safe_dump(
-        {"specifications": list(entries.values())},
-        default_style='"',
-        allow_unicode=True,
-        sort_keys=False,
-        width=1 << 30,
-    )
-    return HEAD + text
+    named: dict[str, list[Example]] = {}
+    for one in examples:
+        named.setdefault(one.specification, []).append(one)
+    drafts = []
+    for name, of in named.items():
+        statement = next((one.statement for one in reversed(of) if one.statement), "")
+        texts = tuple(dict.fromkeys(one.example for one in of))
+        drafts.append(Draft(name, statement, of[0].label, texts, finished=bool(statement)))
+    return drafts_as_yaml(drafts, HEAD)
 
 
-def write_drafts(drafts: Sequence[Draft], path: Path | str) -> None:
+def write_drafts(drafts: Sequence[Example], path: Path | str) -> None:
     """Write the drafts as a specification file, whole or not at all."""
     write_text(path, as_yaml(drafts))

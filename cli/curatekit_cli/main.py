@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 
 import click
 
@@ -17,6 +18,7 @@ from curatekit_cli import (
     find_errors,
     finetune,
     finetune_lm,
+    finetune_vlm,
     fix,
     guided,
     lineage,
@@ -63,7 +65,9 @@ for module in (
     spec,
 ):
     main.add_command(module.command)
-main.add_command(CommandWithCommands(finetune.command, [finetune_lm.command]))
+classifier = copy(finetune.command)  # by its own name too, beside the others
+classifier.name = "classifier"
+main.add_command(CommandWithCommands(finetune.command, [classifier, finetune_lm.command, finetune_vlm.command]))
 main.add_command(
     CommandWithCommands(
         pvi.command,

@@ -115,7 +115,9 @@ def test_the_slice_that_a_model_always_fails_on_is_suggested_first(heldout: Path
     assert all("parcel" in text for text in first["nearest"])
     assert Path(f"{output}.run.json").exists()
     assert "is a draft that nobody has read" in run("check", output).output
-    output.write_text(output.read_text(encoding="utf-8").replace("- draft: 'true'\n  id:", "- id:"), encoding="utf-8")
+    output.write_text(
+        output.read_text(encoding="utf-8").replace('- "draft": "true"\n  "id"', '- "id"'), encoding="utf-8"
+    )
     checked = run("check", output, "--json")
     assert checked.exit_code == 0, checked.output
     assert json.loads(checked.stdout)["specifications"][0]["id"] == first["id"]

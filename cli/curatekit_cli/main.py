@@ -17,6 +17,7 @@ from curatekit_cli import (
     evaluate,
     find_errors,
     finetune,
+    finetune_encoder,
     finetune_lm,
     finetune_vlm,
     fix,
@@ -67,7 +68,11 @@ for module in (
     main.add_command(module.command)
 classifier = copy(finetune.command)  # by its own name too, beside the others
 classifier.name = "classifier"
-main.add_command(CommandWithCommands(finetune.command, [classifier, finetune_lm.command, finetune_vlm.command]))
+main.add_command(
+    CommandWithCommands(
+        finetune.command, [classifier, finetune_encoder.command, finetune_lm.command, finetune_vlm.command]
+    )
+)
 main.add_command(
     CommandWithCommands(
         pvi.command,

@@ -290,7 +290,27 @@ class GroupedByLength(LengthGroupedSampler):  # type: ignore[misc]
         self.generator.manual_seed(self.seed * 1_000_003 + epoch)
 
 
-class Trainer(transformers.Trainer):  # type: ignore[misc]
+class Exact:
+    """What makes one of Trainer's kinds stop at a loss that is no number, and resume as if it had never been interrupted."""
+
+    state: Any
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        if not torch.isfinite(loss):
+            raise CurateError(
+                f"The training loss became {float(loss)} after step {self.state.global_step}. The last checkpoint is kept; "
+                "try a lower learning rate, or float32 instead of bfloat16."
+            )
+        return loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        # a data loader draws from the global random state, so that evaluating would change the training after it
+        with kept_random_state():
+            return super().evaluate(*args, **kwargs)  # type: ignore[misc]
+
+
+class Trainer(Exact, transformers.Trainer):  # type: ignore[misc]
     """Trainer whose checkpoints are strictly reloaded and whose batches survive a resume.
 
     objective: gives from logits and labels the loss of each row of a batch, whose mean (times the rows' `weight`) is trained on;
@@ -326,20 +346,6 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
         rows = self.train_dataset if train_dataset is None else train_dataset
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return GroupedByLength(batch, [len(row["input_ids"]) for row in rows], self.args.seed)
-
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        loss = super().training_step(*args, **kwargs)
-        if not torch.isfinite(loss):
-            raise CurateError(
-                f"The training loss became {float(loss)} after step {self.state.global_step}. The last checkpoint is kept; "
-                "try a lower learning rate, or float32 instead of bfloat16."
-            )
-        return loss
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        # a data loader draws from the global random state, so that evaluating would change the training after it
-        with kept_random_state():
-            return super().evaluate(*args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         save(self.model, self.processing_class, Path(output_dir or self.args.output_dir))
@@ -437,16 +443,22 @@ def train(
         compute_metrics=compute_metrics,
         objective=objective,
     )
+    if near is not None:  # θ₀ is read before a checkpoint is: the bound is on the way from the base
+        trainer.add_callback(_Near(model, near))
+    history = run(trainer, log, early_stopping_patience, resume_from)
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # its forward would stay in bfloat16
+    if keep_best and trainer.state.best_global_step:
+        restore(model, Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.best_global_step}")
+    return history
+
+
+def run(trainer: Any, log: Path, early_stopping_patience: int | None, resume_from: Path | None) -> list[dict[str, Any]]:
+    """Let one of Trainer's kinds train, from a checkpoint if there is one, and return its log; it goes to `log` as it comes."""
     trainer.remove_callback(transformers.PrinterCallback)  # prints every log line on stdout
     with ExitStack() as stack:
         trainer.add_callback(_Progress(stack))
         trainer.add_callback(_Log(log))
-        if near is not None:  # θ₀ is read before a checkpoint is: the bound is on the way from the base
-            trainer.add_callback(_Near(model, near))
         if early_stopping_patience is not None:
             trainer.add_callback(transformers.EarlyStoppingCallback(early_stopping_patience))
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # its forward would stay in bfloat16
-    if keep_best and trainer.state.best_global_step:
-        restore(model, Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.best_global_step}")
     return list(trainer.state.log_history)

@@ -109,6 +109,43 @@ TABLES: dict[str, dict[str, Entry]] = {
             "from cross-entropy (gce:0) to mean absolute error (gce:1), 0.7 or as :Q says: hears little of labels it does not believe",
         ),
     },
+    "encoder-losses": {
+        "batch-hard-soft-margin": Entry(
+            "sentence_transformers.sentence_transformer.losses:BatchHardSoftMarginTripletLoss",
+            "text and label: the farthest of the same label against the nearest of another; the default there",
+        ),
+        "batch-hard": Entry(
+            "sentence_transformers.sentence_transformer.losses:BatchHardTripletLoss", "the same with a margin"
+        ),
+        "batch-semi-hard": Entry(
+            "sentence_transformers.sentence_transformer.losses:BatchSemiHardTripletLoss",
+            "the same against others that are farther than the row of the same label",
+        ),
+        "batch-all": Entry(
+            "sentence_transformers.sentence_transformer.losses:BatchAllTripletLoss",
+            "text and label: all triplets of a batch",
+        ),
+        "multiple-negatives": Entry(
+            "sentence_transformers.sentence_transformer.losses:MultipleNegativesRankingLoss",
+            "pairs and triplets: each text's own partner against all others of the batch; the default there",
+        ),
+        "cosent": Entry(
+            "sentence_transformers.sentence_transformer.losses:CoSENTLoss",
+            "scored pairs: pairs in the order of their scores; the default there",
+        ),
+        "angle": Entry(
+            "sentence_transformers.sentence_transformer.losses:AnglELoss",
+            "scored pairs: the same by angles in the complex plane",
+        ),
+        "cosine-similarity": Entry(
+            "sentence_transformers.sentence_transformer.losses:CosineSimilarityLoss",
+            "scored pairs: the score itself, from -1 to 1, as cosine",
+        ),
+        "triplet": Entry(
+            "sentence_transformers.sentence_transformer.losses:TripletLoss",
+            "triplets: the positive nearer than the negative by a margin",
+        ),
+    },
     "select": {
         "random": Entry("curatekit.select.random:random", "k rows at random: the plain baseline"),
         "random-matched": Entry(

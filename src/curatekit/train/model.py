@@ -58,4 +58,9 @@ def kind_of_model(folder: Path | str) -> str:
                 f"The training of {folder} was not finished. Run the same curate finetune again: it goes on."
             )
         return "classifier"
-    return str(json.loads((folder / MARK).read_text(encoding="utf-8"))["kind"])
+    kind = str(json.loads((folder / MARK).read_text(encoding="utf-8"))["kind"])
+    if kind == "encoder":
+        raise InputError(
+            f"{folder} holds an encoder, which gives no labels. Give it with --encoder, or as the --base of finetune."
+        )
+    return kind

@@ -13,6 +13,7 @@ from curatekit.dataset import Dataset, quoted
 from curatekit.errors import InputError, nearest_name
 from curatekit.readers.labels import folded_label
 from curatekit.reporting import note
+from curatekit.train.classifier import Inputs
 from curatekit.train.trained_on import text_hashes
 
 
@@ -49,11 +50,16 @@ def evaluation_rows(evaluation: Dataset, rows: Rows, *, normalise_labels: bool =
 
     Raises InputError listing the labels that no training row has.
     """
-    trained = set(text_hashes(rows.inputs))
+    say_seen(evaluation, rows.inputs)
+    return coded_as(evaluation, rows.classes, "the training data", normalise_labels)
+
+
+def say_seen(evaluation: Dataset, inputs: Inputs) -> None:
+    """Say how many texts of `evaluation` are also among `inputs`, which are trained on."""
+    trained = set(text_hashes(inputs))
     seen = sum(text in trained for text in text_hashes(evaluation.inputs))
     if seen:
         note(f"{seen} of {len(evaluation)} evaluation texts are also trained on: their figures are not out of sample.")
-    return coded_as(evaluation, rows.classes, "the training data", normalise_labels)
 
 
 def coded_as(dataset: Dataset, classes: Sequence[str], whose: str, normalise_labels: bool = False) -> Dataset:

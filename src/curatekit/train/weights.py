@@ -37,8 +37,8 @@ def training_weights(labels: Ints, n_classes: int, rows: Floats | None, class_we
         weights = weights * (len(labels) / (np.count_nonzero(counts) * counts[labels]))
     elif class_weights is not None:
         raise InputError(f"There are no class weights {class_weights!r}. Give {BALANCED}, or leave them out.")
-    weights = weights / weights.mean()
-    return weights
+    averaged: Floats = weights / weights.mean()
+    return averaged
 
 
 def row_weights(name: str, parts: Sequence[Dataset]) -> Floats:

@@ -63,9 +63,10 @@ def test_the_specification_in_the_readme_is_one(tmp_path: Path) -> None:
 
 
 def test_the_results_are_those_of_the_newest_files() -> None:
-    from benchmarks.tables import with_results
+    from benchmarks.tables import results, with_results
 
     assert with_results(README) == README, "run `python -m benchmarks.tables`"
+    assert results() == (ROOT / "docs" / "results.md").read_text(encoding="utf-8"), "run `python -m benchmarks.tables`"
 
 
 def test_the_reference_is_current() -> None:

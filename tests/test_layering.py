@@ -30,7 +30,7 @@ LAYERS = [
     {"train"},
     {"select"},
     {"guided"},
-    {"review"},
+    {"report", "review"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 HEAVY = ["numpy", "torch", "transformers", "sentence_transformers", "sklearn", "faiss", "polars", "cleanlab", "peft", "tqdm", "starlette", "jinja2", "uvicorn"]  # fmt: skip

@@ -15,10 +15,14 @@ from curatekit.plot.style import PAGE, PICTURE, THEMES
 STYLE = Markup(THEMES + PICTURE + PAGE)
 
 
-def document(title: str, body: Markup) -> str:
-    """Return a whole HTML file, well-formed XML too, whose policy lets a browser use its own style sheet and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def document(title: str, body: Markup, *, style: str = "", script: Markup | None = None) -> str:
+    """Return a whole HTML file, well-formed XML too, whose policy lets a browser use what is in it and nothing else.
+
+    style: what comes behind the style sheet of all pages; script: what runs when the page is there, none by default.
+    """
+    sheet = Markup(STYLE + style)
+    runs = f"script-src {_digest(script)}; " if script else ""
+    policy = f"default-src 'none'; style-src {_digest(sheet)}; {runs}base-uri 'none'; form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -26,10 +30,15 @@ def document(title: str, body: Markup) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", escaped(title)),
-        tag("style", STYLE),
+        tag("style", sheet),
     )
-    main = tag("main", Markup("\n"), body)
-    return f"<!DOCTYPE html>\n{tag('html', head, Markup(chr(10)), tag('body', main), lang='en', class_='curate')}\n"
+    main = [tag("main", Markup("\n"), body), *([tag("script", script)] if script else [])]
+    return f"<!DOCTYPE html>\n{tag('html', head, Markup(chr(10)), tag('body', *main), lang='en', class_='curate')}\n"
+
+
+def _digest(text: str) -> str:
+    """Return the source of a policy that allows this very text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def check_suffix(path: str | Path, suffixes: Collection[str]) -> str:

@@ -140,7 +140,9 @@ def _panels(classes: Sequence[str], rows: Ints) -> list[tuple[str, Ints]]:
 
 
 def _summary(bits: Floats) -> str:
-    return f"mean {decimals(float(bits.mean()))}, {np.mean(bits < 0):.1%} below 0"
+    # of values that cannot be negative, such as lengths, nobody asks
+    below = f", {np.mean(bits < 0):.1%} below 0" if np.any(bits < 0) else ""
+    return f"mean {decimals(float(bits.mean()))}{below}"
 
 
 def _beyond(bits: Floats, edges: Floats) -> str:

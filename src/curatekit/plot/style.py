@@ -61,7 +61,7 @@ def _variables(colours: Mapping[str, str]) -> str:
     return ".curate{" + "".join(f"--{name}:{colour};" for name, colour in colours.items()) + "}"
 
 
-def _sheet(text: str) -> str:
+def sheet(text: str) -> str:
     """Return a style sheet in few characters, each declaration with a `$name` once in the light colour, once as variable."""
     text = re.sub(r"\s*([{};:,])\s+", r"\1", text).strip()
     return re.sub(r"[a-z-]+:[^;{}]*\$[^;{}]*", lambda found: f"{_plain(found[0])};{_variable(found[0])}", text)
@@ -82,10 +82,10 @@ THEMES = (
     + "@media screen and (prefers-color-scheme:dark){"
     + _variables(DARK)
     + "}"
-    + _sheet(".curate { color-scheme: light dark; }")
+    + sheet(".curate { color-scheme: light dark; }")
 )
 
-PICTURE = _sheet(
+PICTURE = sheet(
     "".join(
         f".curate .f{i} {{ fill: $s{i}; }} .curate .l{i} {{ stroke: $s{i}; fill: none; stroke-width: 2px; }} "
         f".curate .thin{i} {{ stroke: $s{i}; stroke-width: .75px; }} "
@@ -118,7 +118,7 @@ _HIGHLIGHTS = "".join(
     for i in range(1, LEVELS + 1)
 )
 
-PAGE = _sheet(
+PAGE = sheet(
     f"""
 .curate body, div.curate {{ font: 15px/1.5 {_FONT}; color: $ink; background: $surface; }}
 .curate body {{ margin: 0; padding: 1.5rem; }}

@@ -70,6 +70,7 @@ for module in (
     main.add_command(module.command)
 classifier = copy(finetune.command)  # by its own name too, beside the others
 classifier.name = "classifier"
+classifier.help = str(classifier.help).replace("curate finetune ", "curate finetune classifier ")
 main.add_command(
     CommandWithCommands(
         finetune.command, [classifier, finetune_encoder.command, finetune_lm.command, finetune_vlm.command]

@@ -344,7 +344,7 @@ class Trainer(Exact, transformers.Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset if train_dataset is None else train_dataset
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return GroupedByLength(batch, [len(row["input_ids"]) for row in rows], self.args.seed)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:

@@ -13,7 +13,6 @@ This module imports torch and transformers at its top: import it inside function
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -277,16 +276,10 @@ def train(
         generation=generation,
         score=score,
     )
-    trainer.remove_callback(transformers.PrinterCallback)  # prints every log line on stdout
-    with ExitStack() as stack:
-        trainer.add_callback(hf._Progress(stack))
-        trainer.add_callback(hf._Log(log))
-        for callback in callbacks:
-            trainer.add_callback(callback)
-        if early_stopping_patience is not None:
-            trainer.add_callback(transformers.EarlyStoppingCallback(early_stopping_patience))
-        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    for callback in callbacks:
+        trainer.add_callback(callback)
+    history = hf.run(trainer, log, early_stopping_patience, resume_from)
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # its forward would stay in bfloat16
     if keep_best and trainer.state.best_global_step:
         hf.restore(model, Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.best_global_step}")
-    return list(trainer.state.log_history)
+    return history

@@ -415,15 +415,13 @@ def notes() -> Any:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import transformers
-
-    compute_loss = transformers.Trainer.compute_loss
+    compute_loss = hf.Trainer.compute_loss
 
     def breaking(self: Any, *args: Any, **kwargs: Any) -> Any:
         loss = compute_loss(self, *args, **kwargs)
         return loss * float("nan") if self.state.global_step == 12 else loss
 
-    monkeypatch.setattr(transformers.Trainer, "compute_loss", breaking)
+    monkeypatch.setattr(hf.Trainer, "compute_loss", breaking)
     with pytest.raises(CurateError, match="loss became nan after step 12"):
         fit_classifier(X, Y, CLASSES, base=base, training=QUICK, output_dir=tmp_path / "model")
     assert hf.newest_checkpoint(tmp_path / "model") == tmp_path / "model" / "checkpoint-10"

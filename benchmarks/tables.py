@@ -250,6 +250,24 @@ def scale() -> list[str]:
     ]
 
 
+def expected(name: str) -> list[str]:
+    measured = newest(f"expected_failures_{name}")
+    if measured is None:
+        return []
+    found = measured["results"]["summary"]
+    figures = (
+        f"Spearman {found['spearman']:.3f}, mean absolute error {found['mean_absolute_error']:.3f}, largest {found['largest_error']:.3f}; "
+        f"inside the interval {found['inside_the_interval']:.0%}"
+    )
+    return [
+        _row(
+            f"failure rate expected before training against the measured, `{name}`, {found['runs']} selections",
+            figures,
+            measured,
+        )
+    ]
+
+
 def fixed_then_selected() -> list[str]:
     measured = newest("fix_then_select")
     rows = measured["results"]["table"] if measured else []
@@ -277,7 +295,7 @@ def sections() -> dict[str, list[list[str]]]:
             [*guided("guided_hate", "probe"), *guided("guided_hate_finetuned", "MiniLM fine-tuned")],
             methods("guided_hate", "failure rate (averaged over labels) on `guided_hate`"),
             methods("guided_edos", "failure rate (averaged over labels) on `guided_edos`"),
-            fixed_then_selected(),
+            [*expected("guided_hate"), *expected("guided_edos"), *fixed_then_selected()],
         ],
         "V-usable information": [pvi()],
         "Time and memory": [cost(), confident_learning(), neighbours(), embedding(), scale(), generating()],

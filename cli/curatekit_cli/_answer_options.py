@@ -11,7 +11,6 @@ from curatekit import registry
 if TYPE_CHECKING:
     from curatekit.train.lm_smoke import Smoke
 
-FAILED = 6  # the exit code of a smoke run in which a check does not hold
 _METRICS = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["generation_metrics"].items())
 # The options of curatekit.train.answering.AnswerTraining, by its names.
 TRAINING = {

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curatekit_cli._answer_options import FAILED, TRAINING, answer_options, smoke_lines
+from curatekit_cli._answer_options import TRAINING, answer_options, smoke_lines
+from curatekit_cli._checks import FAILED
 from curatekit_cli._options import json_option, output_option, seed_option
 from curatekit_cli._print import result, table
 from curatekit_cli._session import session, took

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +46,15 @@ def finished(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> bool:
 
 
 def begin(folder: Path, run: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Make `folder` ready for `run`, which `finished` has allowed: the same run is left to go on from, another is removed."""
+    """Make `folder` ready for `run`, which `finished` has allowed: the same run is left to go on from, another is removed.
+
+    Raises InputError under torchrun with several processes, each of which would write it.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            f"{folder} would be written by {os.environ['WORLD_SIZE']} processes at once, which is not supported yet. Run the command "
+            "without torchrun."
+        )
     folder.mkdir(exist_ok=True)
     if not overwrite and _recorded(folder) is not None:
         return

@@ -40,10 +40,20 @@ def test_rows_of_which_nothing_is_said_weigh_1_and_are_counted() -> None:
     assert "--weights trust says nothing of 2 of 4 rows; they weigh 1." in notes.lines
 
 
-def test_a_file_of_find_errors_is_joined_by_id(tmp_path: Path) -> None:
+def test_a_file_of_find_errors_is_joined_by_id_and_text(tmp_path: Path) -> None:
     path = tmp_path / "issues.csv"
-    pl.DataFrame({"id": ["3", "1", "7"], "p_wrong": [0.9, 0.125, 0.5]}).write_csv(path)
+    pl.DataFrame({"id": ["3", "1", "7"], "text": ["c", "a", "d"], "p_wrong": [0.9, 0.125, 0.5]}).write_csv(path)
     np.testing.assert_allclose(row_weights(str(path), [TRAIN, ADDED]), [0.875, 1, 0.1, 1])
+
+
+def test_an_added_row_with_the_id_of_another_is_not_weighed_by_what_is_said_of_that(tmp_path: Path) -> None:
+    path = tmp_path / "issues.csv"
+    pl.DataFrame({"id": ["1", "2", "3"], "text": ["a", "b", "c"], "p_wrong": [0.5, 0.5, 1]}).write_csv(path)
+    added = from_lists(["other", "c"], ["y", "x"], ids=["1", "2"])
+    notes = Notes()
+    with reporting(notes):
+        assert row_weights(str(path), [TRAIN, added]).tolist() == [0.5, 0.5, 0, 1, 1]
+    assert any(line.endswith("says nothing of 2 of 5 rows; they weigh 1.") for line in notes.lines)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +63,7 @@ def test_a_file_of_find_errors_is_joined_by_id(tmp_path: Path) -> None:
         (lambda folder: row_weights("trust", [with_column(TRAIN, "trust", [1, -1, 1])]), "row 2 has the weight '-1'"),
         (lambda folder: row_weights("trust", [with_column(TRAIN, "trust", ["1", "1", "much"])]), "row 3 has the weight 'much'"),
         (lambda folder: row_weights("p_wrong", [with_column(TRAIN, "p_wrong", [0, 0, 1.5])]), "row 3 has the weight '1.5'"),
-        (lambda folder: row_weights(str(folder / "other.csv"), [TRAIN]), "no id is the same"),
+        (lambda folder: row_weights(str(folder / "other.csv"), [TRAIN]), "none has the id and the text"),
         (lambda folder: row_weights(str(folder / "plain.csv"), [TRAIN]), "has no column 'p_wrong'"),
         (lambda folder: training_weights(TRAIN.labels, 2, np.zeros(3), None), "not all 0"),
         (lambda folder: training_weights(TRAIN.labels, 2, None, "square"), "no class weights 'square'"),
@@ -61,8 +71,8 @@ def test_a_file_of_find_errors_is_joined_by_id(tmp_path: Path) -> None:
     ids=["no column", "negative", "word", "p over 1", "other ids", "no p_wrong", "zeros", "class weights"],
 )  # fmt: skip
 def test_what_is_no_weight(tmp_path: Path, make: object, message: str) -> None:
-    pl.DataFrame({"id": ["70"], "p_wrong": [0.5]}).write_csv(tmp_path / "other.csv")
-    pl.DataFrame({"id": ["1"], "score": [0.5]}).write_csv(tmp_path / "plain.csv")
+    pl.DataFrame({"id": ["70"], "text": ["a"], "p_wrong": [0.5]}).write_csv(tmp_path / "other.csv")
+    pl.DataFrame({"id": ["1"], "text": ["a"], "score": [0.5]}).write_csv(tmp_path / "plain.csv")
     with pytest.raises(InputError, match=message):
         make(tmp_path)  # type: ignore[operator]
 

@@ -42,16 +42,20 @@ def training_weights(labels: Ints, n_classes: int, rows: Floats | None, class_we
 
 
 def row_weights(name: str, parts: Sequence[Dataset]) -> Floats:
-    """Return the weights of the rows of all parts, one after the other: of the column `name`, or by id from the file `name`.
+    """Return the weights of the rows of all parts, one after the other: of the column `name`, or from the file `name`.
 
-    A file is one with columns id and p_wrong, such as find-errors writes; its rows, and those of a column called p_wrong, weigh
-    1 − p_wrong. Rows of which nothing is said weigh 1, and are counted aloud. Raises InputError where nothing is said of any row.
+    A file is one with columns id, text and p_wrong, such as find-errors writes, which speaks of the rows of the same id and text;
+    its rows, and those of a column called p_wrong, weigh 1 − p_wrong. Rows of which nothing is said weigh 1, and are counted aloud.
+    Raises InputError where nothing is said of any row.
     """
     if any(name in part.frame.columns for part in parts):
         found = [_of_column(part, name) for part in parts]
     elif Path(name).is_file():
-        by_id = _of_file(name)
-        found = [np.array([by_id.get(id_, np.nan) for id_ in part.ids.tolist()], np.float64) for part in parts]
+        said = _of_file(name)
+        found = [
+            np.array([said.get(row, np.nan) for row in zip(part.ids.tolist(), part.texts, strict=True)], np.float64)
+            for part in parts
+        ]
     else:
         raise InputError(
             f"--weights {name}: {parts[0].name} has no such column, and there is no such file. Its columns: {', '.join(parts[0].frame.columns)}."
@@ -60,7 +64,7 @@ def row_weights(name: str, parts: Sequence[Dataset]) -> Floats:
     silent = int(np.isnan(weights).sum())
     if silent == len(weights):
         raise InputError(
-            f"--weights {name} says nothing of the training rows: no id is the same. Give the issues of this very file."
+            f"--weights {name} says nothing of the training rows: none has the id and the text of one of its rows. Give the issues of this very file."
         )
     if silent:
         note(f"--weights {name} says nothing of {silent:,} of {len(weights):,} rows; they weigh 1.")
@@ -73,18 +77,17 @@ def _of_column(part: Dataset, name: str) -> Floats:
     return _numbers(frame[name], name, part.name) if name in frame.columns else np.full(len(part), np.nan)
 
 
-def _of_file(path: str) -> dict[str, float]:
-    """Return 1 − p_wrong by id."""
+def _of_file(path: str) -> dict[tuple[str, str], float]:
+    """Return 1 − p_wrong by id and text: two files may number their rows alike."""
     from curatekit.readers.tables import read_frame
 
     frame = read_frame(path)
-    if missing := [column for column in ("id", P_WRONG) if column not in frame.columns]:
+    if missing := [column for column in ("id", "text", P_WRONG) if column not in frame.columns]:
         raise InputError(
             f"{path} has no column {missing[0]!r}. Give a file that curate find-errors wrote, or a column."
         )
-    return dict(
-        zip(frame["id"].cast(pl.String).to_list(), _numbers(frame[P_WRONG], P_WRONG, path).tolist(), strict=True)
-    )
+    rows = zip(*(frame[name].cast(pl.String).to_list() for name in ("id", "text")), strict=True)
+    return dict(zip(rows, _numbers(frame[P_WRONG], P_WRONG, path).tolist(), strict=True))
 
 
 def _numbers(column: pl.Series, name: str, where: str) -> Floats:

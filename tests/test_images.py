@@ -126,6 +126,19 @@ def test_truncated_anywhere_it_is_refused_or_whole(kind: str) -> None:
     assert refused > 40
 
 
+@pytest.mark.parametrize("value", [2, 7, 12])
+def test_a_tiff_that_is_damaged_anywhere_is_refused_or_read(value: int) -> None:
+    """No byte changed may raise anything but BadImage."""
+    data = saved(Image.new("RGB", (9, 7), "red"), "TIFF")
+    refused = 0
+    for place in range(len(data)):
+        try:
+            decoded(data[:place] + bytes([value]) + data[place + 1 :])
+        except BadImage:
+            refused += 1
+    assert refused
+
+
 def test_bytes_that_are_no_image() -> None:
     with pytest.raises(BadImage, match="no image of the formats PNG"):
         decoded(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -165,5 +178,8 @@ def test_where_an_image_may_come_from(tmp_path: Path) -> None:
     for nothing in (None, {"bytes": None, "path": None}):
         with pytest.raises(BadImage, match="there is no image"):
             stored_bytes(nothing, root)
+    for number in (7, 1.5, {"bytes": None, "path": 7}):
+        with pytest.raises(BadImage, match="it is neither bytes nor a path"):
+            stored_bytes(number, root)  # type: ignore[arg-type]
     with pytest.raises(BadImage, match="0 bytes"):
         stored_bytes(b"", root)

@@ -20,7 +20,7 @@ MAX_BYTES = 256 << 20  # of one image as stored
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # one letter alone is a drive
 _ORIENTATION = 0x0112  # EXIF
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, struct.error)
+_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, OverflowError, struct.error)
 
 Stored = bytes | str | Mapping[str, Any]
 """An image in a table: its bytes, a path, or {"bytes": …, "path": …} as the library datasets keeps it."""
@@ -50,12 +50,14 @@ def require_pillow() -> None:
 def stored_bytes(cell: Stored | None, root: Path) -> bytes:
     """Return the bytes of an image as it is stored; a path is looked for in `root`, which it may not leave.
 
-    Raises BadImage when there is none, or nothing in it, or when it is an address on the net.
+    Raises BadImage when there is none, or nothing in it, when it is neither bytes nor a path, or an address on the net.
     """
     if isinstance(cell, Mapping):
         cell = cell.get("bytes") or cell.get("path")
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise BadImage("there is no image")
+    if not isinstance(cell, bytes | str):
+        raise BadImage("it is neither bytes nor a path")
     data = cell if isinstance(cell, bytes) else _read(cell, root)
     if not data:
         raise BadImage("the image holds 0 bytes")

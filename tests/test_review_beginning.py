@@ -159,7 +159,10 @@ def test_what_is_read_behind_the_page_is_taken_between_two_pages(
     assert review.evidence is not None
 
 
-def test_where_the_rest_cannot_be_read_the_page_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [InputError("row 7 is broken"), KeyError("a fault of ours")], ids=["foreseen", "not"])
+def test_where_the_rest_cannot_be_read_the_page_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
     app = pytest.importorskip("curatekit.review.app")
     pytest.importorskip("jinja2", reason="the extra 'review' is not installed")
     monkeypatch.setattr(app, "FIRST_PAGE_S", 0)
@@ -167,11 +170,11 @@ def test_where_the_rest_cannot_be_read_the_page_ends(desk: Desk, monkeypatch: py
     review.stop = lambda: ended.append(True)
 
     def fails() -> None:
-        raise InputError("row 7 is broken")
+        raise fault
 
     review.read_behind(fails, lambda queue: None).join()
     assert ended == [True]
-    assert str(review.fault) == "row 7 is broken"
+    assert review.fault is fault
 
 
 def test_a_large_file_is_served_and_a_fault_at_its_end_ends_it(tmp_path: Path) -> None:

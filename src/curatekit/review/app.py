@@ -65,7 +65,7 @@ class Review:
         """Words that tell a label; None until they are counted."""
         self.missing = ""
         """Why there is no evidence, or not all; shown on the overview."""
-        self.fault: CurateError | None = None
+        self.fault: Exception | None = None
         """Why the rest of the rows could not be read."""
         self.stop: Callable[[], None] = lambda: None
         """What ends the server."""
@@ -92,7 +92,7 @@ class Review:
             try:
                 if rest is not None:
                     self._arrived.put(self._with_all(rest()))
-            except CurateError as error:
+            except Exception as error:  # noqa: BLE001  # what is not foreseen too: `serve` raises it, else the page waits for ever
                 self.fault = error
                 self.stop()
                 return

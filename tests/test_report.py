@@ -133,11 +133,15 @@ def test_the_figures_are_those_of_the_functions(tmp_path: Path) -> None:
     assert found.summary.caution in shown
 
 
-def output(folder: Path, command: str, metrics: dict[str, Any], sha256: str = "0" * 64) -> Path:
-    """Write a table as a command would, with its manifest."""
+def output(
+    folder: Path, command: str, metrics: dict[str, Any], sha256: str = "0" * 64, second: str | None = None, **given: Any
+) -> Path:
+    """Write a table as a command would, with its manifest; second: the hash of what it read beside the data."""
     path = folder / f"javascript:{command}.csv"
-    with recorded(command, {}) as run:
+    with recorded(command, given) as run:
         run.input("-", sha256)
+        if second is not None:
+            run.input("hf://second", second)
         pl.DataFrame({"id": ["1"], "text": ["t"], "label": ["no"]}).write_csv(path)
         run.output(path)
         run.metrics.update(metrics)
@@ -175,6 +179,58 @@ def test_what_cannot_be_shown_is_refused(tmp_path: Path) -> None:
     path.write_text("other")
     with pytest.raises(VerificationFailed, match="it was changed"):
         read_output(path, dataset, tmp_path)
+
+
+def test_what_tells_of_another_dataset_is_refused_also_where_this_one_was_read(tmp_path: Path) -> None:
+    dataset, other = small().dataset, "1" * 64
+    for command, given, measured, first in (
+        ("pvi", {"eval_file": "b.csv"}, False, True),  # the data is what was trained on
+        ("check", {"data": "b.csv", "against": "a.csv"}, False, False),  # what was compared with
+        ("check", {"data": "a.csv", "against": "b.csv"}, True, True),
+    ):
+        hashes = (dataset.sha256, other) if first else (other, dataset.sha256)
+        path = output(tmp_path, command, {"problems": {}}, *hashes, **given)
+        if measured:
+            assert read_output(path, dataset, tmp_path).of(dataset)
+        else:
+            with pytest.raises(InputError, match="was made from other data"):
+                read_output(path, dataset, tmp_path)
+    with pytest.raises(InputError, match="has no column"):  # of this data, since it was evaluated on
+        read_output(output(tmp_path, "pvi", {}, other, dataset.sha256, eval_file="a.csv"), dataset, tmp_path)
+
+
+def test_outputs_of_another_shape_are_refused(tmp_path: Path) -> None:
+    dataset = small().dataset
+    for kind in ("number", "multi", "preference"):
+        with pytest.raises(InputError, match=f"tells of labels of the kind {kind}"):
+            read_output(output(tmp_path, "find-errors", {"label_kind": kind}), dataset, tmp_path)
+    with pytest.raises(InputError, match="has no column 'given_label'"):
+        read_output(output(tmp_path, "find-errors", {}), dataset, tmp_path)
+    with pytest.raises(InputError, match="has no column 'pvi'"):  # such as --dynamics wrote
+        read_output(output(tmp_path, "pvi", {}), dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "metrics", "words"),
+    [
+        ("finetune classifier", {"rows": 2800, "eval": {"accuracy": {"value": 0.8125, "low": 0.75, "high": 0.875}}}, ("2,800", "0.812", "0.875")),
+        ("finetune lm", {"completions": 2800, "left_out": 17, "eval": {"rows": 5555, "rouge_l": 0.4375, "intervals": {"rouge_l": {"value": 0.4375, "low": 0.3125, "high": 0.625}}}},
+         ("2,800", "17", "rouge_l", "0.438", "0.312", "0.625")),
+        ("finetune vlm", {"rows": 2800, "too_long": 17, "eval": {"exact_match": 0.4375, "step": 5555}}, ("2,800", "17", "exact_match", "0.438")),
+        ("finetune encoder", {"rows": 2800, "before": {"map": 0.3125}, "after": {"map": 0.4375}}, ("2,800", "map", "before", "0.312", "0.438")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_every_model_that_finetune_makes_is_shown(
+    tmp_path: Path, command: str, metrics: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    from curatekit.report.training import training
+
+    section = training([read_output(output(tmp_path, command, metrics), small().dataset, tmp_path)])
+    assert section is not None
+    shown = str(section.html("."))
+    assert all(word in shown for word in words), shown
+    assert "5,555" not in shown
 
 
 def test_the_curves_of_a_model_are_drawn(tmp_path: Path) -> None:

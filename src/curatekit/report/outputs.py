@@ -26,12 +26,21 @@ KINDS = {
     "select": "rows chosen",
     "evaluate": "a model measured",
     "finetune": "a model trained",
+    "finetune classifier": "a model trained",
     "finetune encoder": "an encoder trained",
+    "finetune lm": "a language model trained",
+    "finetune vlm": "a model of images and text trained",
     "guided": "guided selection measured",
 }
 """What the report shows, by the command that made it."""
 
 _OF_THE_DATA = ("check", "pvi", "find-errors")
+_COLUMNS = {
+    "pvi": ("id", "text", "label", "pvi", "p_given", "predicted_label"),
+    "find-errors": ("id", "text", "given_label", "suggested_label", "p_wrong", "is_issue", "reasons"),
+}
+"""What is shown of a table, by the command that wrote it; it may have written others, such as training dynamics."""
+
 _MOST = 300  # characters of a command line that are shown
 
 
@@ -72,8 +81,10 @@ class Output:
         return address(manifest_path(self.path), self.beside)
 
     def of(self, dataset: Dataset) -> bool:
-        """Return whether it was made from this dataset's file."""
-        return dataset.sha256 in {entry["sha256"] for entry in self.manifest["inputs"]}
+        """Return whether it tells of this dataset's file: not of one that was trained on, or compared with."""
+        inputs = self.manifest["inputs"]
+        place = 1 if self.parameters.get("eval_file") and len(inputs) > 1 else 0  # in the order in which they were read
+        return bool(inputs) and dataset.sha256 == inputs[place]["sha256"]
 
     def table(self) -> pl.DataFrame:
         """Return the rows of a table as they are in the file; raises InputError when it cannot be read."""
@@ -90,8 +101,8 @@ def address(path: Path, beside: Path) -> str:
 def read_output(path: Path | str, dataset: Dataset, beside: Path) -> Output:
     """Return the output of an earlier command at `path`.
 
-    Raises InputError when no command of ours made it, when the report shows nothing of its kind, and when what tells of one
-    dataset was made from another; VerificationFailed when it is not what its manifest says.
+    Raises InputError when no command of ours made it, when the report shows nothing of its kind, when what tells of one dataset
+    was made from another, and when it lacks what is shown; VerificationFailed when it is not what its manifest says.
     """
     path = Path(path)
     if not path.exists():
@@ -114,4 +125,12 @@ def read_output(path: Path | str, dataset: Dataset, beside: Path) -> Output:
         raise InputError(
             f"{path} was made from other data than {dataset.name}. Give the data that it was made from, or leave it out."
         )
+    if (kind := found.metrics.get("label_kind", "class")) != "class":
+        raise InputError(f"{path} tells of labels of the kind {kind}, and a report of one class a row. Leave it out.")
+    if wanted := _COLUMNS.get(found.command):
+        columns = found.table().columns
+        if missing := [name for name in wanted if name not in columns]:
+            raise InputError(
+                f"{path} has no column {missing[0]!r}, which a report shows. Give what curate {found.command} -o wrote."
+            )
     return found

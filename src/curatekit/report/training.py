@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 _LOG = "log.jsonl"
 _SCORES = ("accuracy", "macro_f1", "mcc")
+_NO_SCORES = ("rows", "step")
+_COUNTS = {
+    "rows": "rows trained on: {}",
+    "completions": "completions read: {}",
+    "added": "of them added",
+    "left_out": "of them too long and left out",
+    "too_long": "more were too long and set aside",
+}
 _MEASURES = {
     "failure_rate": "failure rate",
     "failure_rate_by_label": "averaged over labels",
@@ -50,14 +58,19 @@ def _trained(output: Output) -> list[Figure | Fragment]:
     parts: list[Figure | Fragment] = [
         tiles(
             [
-                (f"{found[name]:,}", what)
-                for name, what in (("rows", f"rows trained on: {output.path.name}"), ("added", "of them added"))
+                (f"{found[name]:,}", what.format(output.path.name))
+                for name, what in _COUNTS.items()
                 if isinstance(found.get(name), int)
             ]
         )
     ]
     if isinstance(found.get("eval"), dict):
         parts.append(_scores(found["eval"], f"{output.path.name} on its evaluation rows"))
+    if found.get("after"):
+        before = found.get("before") or {}
+        lines = [(name, before.get(name), value) for name, value in found["after"].items()]
+        caption = f"{output.path.name} on its evaluation rows, before and after tuning"
+        parts.append(table(["measure", "before", "after"], lines, caption=caption))
     log = output.path / _LOG
     return [*parts, *(_curves(log.read_text(encoding="utf-8"), output.path.name) if log.is_file() else [])]
 
@@ -96,6 +109,13 @@ def _scores(found: dict[str, Any], what: str) -> Fragment:
         for name in _SCORES
         if isinstance(found.get(name), dict)
     ]
+    if not lines:  # of answers: flat, with intervals beside for some
+        known = found.get("intervals") or {}
+        lines = [
+            (name, value, *(known.get(name, {}).get(limit) for limit in ("low", "high")))
+            for name, value in found.items()
+            if isinstance(value, int | float) and name not in _NO_SCORES
+        ]
     return table(["measure", "value", "low", "high"], lines, caption=what)
 
 

@@ -57,7 +57,13 @@ def test_it_trains_and_scores_what_is_answered(files: Path, base: Path) -> None:
     assert load_lm(files / "model").max_length == 64
     manifest = json.loads((files / "model.run.json").read_text())
     assert [entry["path"] for entry in manifest["inputs"]] == ["train.jsonl", "eval.jsonl"]
-    assert json.loads((files / "model" / "metrics.json").read_text())["eval"] == said["eval"]
+    metrics = json.loads((files / "model" / "metrics.json").read_text())
+    assert metrics["eval"] == said["eval"]
+    again = run("train.jsonl", "--eval", "eval.jsonl", *quick(base), "--max-steps", 60, "--metric", "exact_match",
+                "--metric", "rouge_l", "--eval-strategy", "no", "-o", "model", "--json")  # fmt: skip
+    assert json.loads(again.stdout) == said, "a finished model keeps its evaluation"
+    assert json.loads((files / "model" / "metrics.json").read_text()) == metrics
+    assert json.loads((files / "model.run.json").read_text())["metrics"] == manifest["metrics"]
 
 
 def test_a_smoke_run_checks_the_way_and_keeps_nothing(files: Path, base: Path) -> None:

@@ -112,6 +112,46 @@ def test_the_model_that_is_loaded_is_the_one_that_was_saved(unbroken: tuple[Lang
         again = fitted(Path(json.loads((folder / MARK).read_text())["base"]["name"]), folder)
     assert any("already holds this very model" in line for line in notes.lines)
     assert again.answers(TEN) == model.answers(TEN)
+    assert model.scores is not None
+    assert again.scores is not None
+    assert (again.scores.n, again.scores.overall) == (10, model.scores.overall)
+    assert again.scores.intervals == model.scores.intervals
+    assert again.scores.per_row["token_f1"].tolist() == model.scores.per_row["token_f1"].tolist()
+
+
+def test_what_was_left_out_is_told_of_a_finished_model_too(base: Path, tmp_path: Path) -> None:
+    numbers = [*TEN.numbers.tolist(), 11]
+    long = Example(None, "and " * 70, " it is one")
+    rows = replace(TEN, examples=(*TEN.examples, long), numbers=np.array(numbers))
+    told = []
+    for _ in range(2):
+        taught = fit_lm(
+            rows, base=base, training=AnswerTraining(max_steps=1, bf16=False), output_dir=tmp_path / "model"
+        )
+        told.append((taught.left_out, taught.scores))
+    assert told == [(1, None)] * 2
+
+
+def test_it_answers_in_the_precision_it_was_taught_in_and_draws_nothing(
+    unbroken: tuple[LanguageModel, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curatekit import hf_generate
+
+    asked: list[bool] = []
+    answers = hf_generate.answers
+
+    def told(*args: Any, bf16: bool = False, **more: Any) -> dict[int, str]:
+        asked.append(bf16)
+        return answers(*args, bf16=bf16, **more)
+
+    monkeypatch.setattr(hf_generate, "answers", told)
+    drawing = replace(unbroken[0], generation=Generation(max_new_tokens=6, temperature=1.0), precision="bfloat16")
+    before = torch.get_rng_state()
+    drawing.answers(TEN)
+    unbroken[0].answers(TEN)
+    load_lm(unbroken[1]).answers(TEN)
+    assert asked == [True, False, False]
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 class _BrokenOff(Exception):

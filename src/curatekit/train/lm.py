@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from curatekit.arrays import Floats
 from curatekit.encoders import hardware
 from curatekit.encoders.contents import weights_hash
 from curatekit.encoders.places import find_base
@@ -20,8 +21,10 @@ from curatekit.evaluate.generation import GenerationScores
 from curatekit.evaluate.generation.figures import require
 from curatekit.files import write_json
 from curatekit.generation import Generation
+from curatekit.intervals import Interval
 from curatekit.readers.conversations import Conversations
 from curatekit.reporting import note
+from curatekit.run import plain
 from curatekit.train.answering import AnswerTraining, Evaluations, arguments, check_training
 from curatekit.train.completions import Completions, answer_end, encode_completions, use_chat_template
 from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
@@ -42,6 +45,7 @@ class LanguageModel:
     history: list[dict[str, Any]] = field(default_factory=list)  # Trainer's log
     scores: GenerationScores | None = None  # of the evaluation rows, by this very model
     left_out: int = 0  # completions that were too long to train on
+    precision: str = "auto"  # what it answers in: float32, bfloat16, or as the hardware has it
 
     def answers(self, conversations: Conversations, batch_size: int = 16) -> list[str]:
         """Return the answer that is generated to each prompt, n strings; raises InputError when one is too long."""
@@ -62,9 +66,13 @@ class LanguageModel:
 
     def answer(self, encoded: Completions, batch_size: int = 16) -> list[str]:
         """Return the answers to the prompts of `encoded`, n strings."""
-        from curatekit import hf_generate
+        from curatekit import hf, hf_generate
 
-        found = hf_generate.answers(self.model, self.tokenizer, encoded.rows, self.generation, batch_size)
+        bf16 = hardware.precision(self.precision, self.model.device.type)[0] == "bfloat16"
+        with hf.quiet(), hf.kept_random_state():
+            found = hf_generate.answers(
+                self.model, self.tokenizer, encoded.rows, self.generation, batch_size, bf16=bf16
+            )
         return [found[row] for row in range(len(encoded.rows))]
 
     def save(self, folder: Path | str) -> None:
@@ -77,7 +85,8 @@ class LanguageModel:
         with hf.quiet():
             hf_sft.save_taught(self.model, self.tokenizer, folder)
         about = {"kind": KIND, "max_length": self.max_length, "adapter": hf.is_adapted(self.model)}
-        write_json(folder / MARK, {**about, "generation": asdict(self.generation), "base": dict(self.base)})
+        about |= {"precision": self.precision, "generation": asdict(self.generation), "base": dict(self.base)}
+        write_json(folder / MARK, plain({**about, "left_out": self.left_out, "scores": self.scores}))
 
 
 def fit_lm(
@@ -152,7 +161,19 @@ def load_lm(folder: Path | str) -> LanguageModel:
     with hf.quiet(), hf.kept_random_state():
         model, tokenizer = hf_sft.load_taught(folder, base_folder)
     how = {**saved["generation"], "forbidden": tuple(saved["generation"]["forbidden"])}
-    return LanguageModel(model, tokenizer, saved["max_length"], Generation(**how), base)
+    return LanguageModel(
+        model, tokenizer, saved["max_length"], Generation(**how), base,
+        scores=_scores(saved["scores"]), left_out=saved["left_out"], precision=saved["precision"],
+    )  # fmt: skip
+
+
+def _scores(saved: Mapping[str, Any] | None) -> GenerationScores | None:
+    """Return the scores as `save` wrote them."""
+    if saved is None:
+        return None
+    per_row: dict[str, Floats] = {name: np.array(values, np.float64) for name, values in saved["per_row"].items()}
+    intervals = {name: Interval(**one) for name, one in saved["intervals"].items()}
+    return GenerationScores(saved["n"], per_row, saved["overall"], intervals)
 
 
 def _taught(
@@ -216,8 +237,8 @@ def _taught(
             settings_of=hf_sft.sft_settings,
         )
         taught = LanguageModel(
-            model.eval(), tokenizer, max_length, generation, run["base"], history, left_out=len(rows.too_long)
-        )
+            model.eval(), tokenizer, max_length, generation, run["base"], history, left_out=len(rows.too_long), precision=asked,
+        )  # fmt: skip
         if eval_rows is None or evaluations is None:
             return taught
         if training.metric_for_best_model is None and evaluations.last and evaluations.last[0] == _steps(history):

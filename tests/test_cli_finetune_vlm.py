@@ -72,10 +72,18 @@ def test_it_trains_scores_and_records(files: Path, bases: dict[str, Path]) -> No
     assert "evaluation rows ask the same of the same image" in ran.stderr
 
 
-def test_a_smoke_run_sees_that_all_is_well_and_keeps_nothing(files: Path, bases: dict[str, Path]) -> None:
+def test_a_smoke_run_sees_that_all_is_well_and_keeps_nothing(
+    files: Path, bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curatekit import hf_smoke
+
+    rates, overfitted = [], hf_smoke.overfitted
+    monkeypatch.setattr(hf_smoke, "overfitted", lambda *how: rates.append(how[2]) or overfitted(*how))
     before = sorted(files.rglob("*"))
-    ran = run("train.jsonl", "--base", bases["paligemma"], *COLUMNS, "--lora", "--tune-projector", "--smoke", "--json")
+    ran = run("train.jsonl", "--base", bases["paligemma"], *COLUMNS, "--lora", "--tune-projector", "--smoke", "--json",
+              "--learning-rate", 0.004)  # fmt: skip
     assert ran.exit_code == 0, ran.output
+    assert rates == [0.004], "more than ten times the usual one is tried as it is"
     said = json.loads(ran.stdout)
     assert said["passed"]
     assert len(said["checks"]) == 5
@@ -90,8 +98,11 @@ def test_a_smoke_run_sees_an_answer_that_sees_itself(
     from curatekit import hf_vlm
 
     monkeypatch.setattr(hf_vlm, "_ANSWER_FILL", {"attention_mask": 1})  # PaliGemma's token_type_ids are 0 on the answer
-    ran = run("train.jsonl", "--base", bases["paligemma"], *COLUMNS, "--lora", "--smoke")
+    (files / "pictures" / "3.png").write_bytes(b"")
+    before = sorted(files.rglob("*"))
+    ran = run("train.jsonl", "--base", bases["paligemma"], *COLUMNS, "--lora", "--smoke", "--on-bad-row", "skip")
     assert ran.exit_code == 6, ran.output
+    assert sorted(files.rglob("*")) == before
     assert "FAILED  no answer token sees a later one" in ran.stdout
     assert "Do not train yet." in ran.stdout
 
@@ -112,11 +123,18 @@ def test_what_is_refused(files: Path, bases: dict[str, Path]) -> None:
     assert not (files / "model").exists()
 
 
-def test_rows_with_bad_images_are_set_aside_into_a_file(files: Path, bases: dict[str, Path]) -> None:
-    (files / "pictures" / "3.png").write_bytes(b"")
-    ran = run(
-        "train.jsonl", "--base", bases["llava"], *COLUMNS, "--on-bad-row", "skip", "--max-steps", 1, "-o", "model"
-    )
+def test_rows_that_cannot_be_used_are_set_aside_into_a_file(files: Path, bases: dict[str, Path]) -> None:
+    (files / "pictures" / "1.png").write_bytes(b"")
+    train = (files / "train.jsonl").read_text().splitlines()
+    train[3] = json.dumps({**json.loads(train[3]), "said": "the digit is it " * 20})
+    (files / "train.jsonl").write_text("\n".join(train))
+    ran = run("train.jsonl", "--eval", "eval.jsonl", "--base", bases["llava"], *COLUMNS, "--on-bad-row", "skip",
+              "--max-steps", 1, "--max-length", 60, "-o", "model")  # fmt: skip
     assert ran.exit_code == 3, ran.output
     aside = [json.loads(line) for line in (files / "model.skipped.jsonl").read_text().splitlines()]
-    assert [(row["id"], row["reason"]) for row in aside] == [("n3", "the image holds 0 bytes")]
+    bad, long = "the image holds 0 bytes", "it has more tokens than are read"
+    assert sorted((row["source"], row["id"], row["reason"]) for row in aside) == [
+        ("eval.jsonl", "n1", bad), ("train.jsonl", "n1", bad), ("train.jsonl", "n3", long),
+    ]  # fmt: skip
+    assert "2 of 10 rows of train.jsonl are set aside" in ran.stderr
+    assert "1 of 3 rows of eval.jsonl are set aside" in ran.stderr

@@ -18,7 +18,7 @@ from curatekit.reporting import note, step
 from curatekit.run import read_manifest
 from curatekit_cli._options import DataOptions, data_options, seed_option
 from curatekit_cli._print import following, shown, table
-from curatekit_cli._session import read, session
+from curatekit_cli._session import fails, read, session
 
 
 def command(error: BaseException | None) -> click.Command:
@@ -98,6 +98,27 @@ def test_rows_of_all_sources_are_set_aside_in_one_file(tmp_path: Path, monkeypat
     lines = [json.loads(line) for line in Path("out.csv.skipped.jsonl").read_text().splitlines()]
     assert [(line["source"], line["row"]) for line in lines] == [("a.csv", 3), ("b.csv", 3)]
     assert read_manifest("out.csv.skipped.jsonl") is not None
+
+
+@pytest.mark.parametrize(("failing", "code"), [(True, 6), (False, 3)])
+def test_a_failure_is_told_before_rows_set_aside_and_a_trial_keeps_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: bool, code: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("text,label\nx,1\n,2\n")
+
+    @click.command("try")
+    @data_options
+    def body(data_options: DataOptions) -> None:
+        with session(Path("out.csv"), keeps=False) as run:
+            read(run, "a.csv", data_options)
+            if failing:
+                fails()
+
+    ran = CliRunner().invoke(body, ["--on-bad-row", "skip"])
+    assert ran.exit_code == code
+    assert "1 of 2 rows of a.csv are set aside, and written nowhere." in ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_a_reader_that_has_gone_is_no_fault() -> None:

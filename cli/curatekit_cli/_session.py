@@ -16,6 +16,7 @@ from curatekit.errors import CurateError, InputError, NoSpace
 from curatekit.files import check_writable
 from curatekit.reporting import reporting
 from curatekit.run import Run, recorded
+from curatekit_cli._checks import FAILED
 from curatekit_cli._options import DataOptions, EncoderOptions, PredictOptions
 from curatekit_cli._print import shown
 
@@ -29,6 +30,7 @@ INTERRUPTED = 130
 ROWS_SET_ASIDE = 3
 PICTURES = (".svg", ".html")
 _SET_ASIDE = "curatekit.set_aside"
+_FAILED = "curatekit.failed"
 
 
 class RowsOfAFile(Protocol):
@@ -77,11 +79,12 @@ def session(
     folder: bool = False,
     tables: Sequence[Path | None] = (),
     plot: Path | None = None,
+    keeps: bool = True,
 ) -> Iterator[Run]:
     """Run a command's body: foreseen faults become one sentence and their exit code, others keep their traceback.
 
     output: what it is going to write, checked before any work: a table, a file with a suffix in `also`, or a folder.
-    tables, plot: further tables, and a picture (.svg or .html), None where not asked for.
+    tables, plot: further tables, and a picture (.svg or .html), None where not asked for. keeps: False where nothing is to be written.
     """
     context = click.get_current_context()
     # below the root: "pvi compare" for a command of a group
@@ -101,7 +104,7 @@ def session(
             run.notes = terminal.notes
             context.meta[_SET_ASIDE] = []
             yield run
-            aside = _write_set_aside(run, context.meta[_SET_ASIDE], output)
+            aside = _write_set_aside(run, context.meta[_SET_ASIDE], output, keeps)
     except CurateError as error:
         click.echo(f"curate {name}: {shown(str(error), 2000)}", err=True)
         context.exit(error.exit_code)
@@ -117,8 +120,15 @@ def session(
             raise
         click.echo(f"curate {name}: no space left on the disk. Free some and run the same command again.", err=True)
         context.exit(NoSpace.exit_code)
+    if context.meta.get(_FAILED):
+        context.exit(FAILED)
     if aside:
         context.exit(ROWS_SET_ASIDE)
+
+
+def fails() -> None:
+    """Let the command end with FAILED, also where rows are set aside: what it tried does not hold."""
+    click.get_current_context().meta[_FAILED] = True
 
 
 def _check_output(output: Path, also: Sequence[str], folder: bool) -> None:
@@ -164,7 +174,7 @@ def took(run: Run, source: str, dataset: Read) -> Read:
     return dataset
 
 
-def _write_set_aside(run: Run, found: list[tuple[str, RowsOfAFile]], output: Path | None) -> int:
+def _write_set_aside(run: Run, found: list[tuple[str, RowsOfAFile]], output: Path | None, keeps: bool) -> int:
     """Write the rows that could not be used, of all sources, into one file beside the output; return how many."""
     if not found:
         return 0
@@ -173,6 +183,10 @@ def _write_set_aside(run: Run, found: list[tuple[str, RowsOfAFile]], output: Pat
     from curatekit.reporting import note
     from curatekit.writers import write_table
 
+    if not keeps:
+        for source, dataset in found:
+            note(f"{_share(dataset)} rows of {source} are set aside, and written nowhere.")
+        return sum(len(dataset.set_aside) for _, dataset in found)
     beside = output.resolve() if output is not None else Path(Path(found[0][0]).name)
     path = check_writable(beside.with_name(f"{beside.name}.skipped.jsonl"))
     if output is not None:
@@ -182,9 +196,13 @@ def _write_set_aside(run: Run, found: list[tuple[str, RowsOfAFile]], output: Pat
     run.output(path)
     run.metrics["rows_set_aside"] = len(rows)
     for source, dataset in found:
-        aside = len(dataset.set_aside)
-        note(f"{aside} of {len(dataset) + aside} rows of {source} are set aside in {path}.")
+        note(f"{_share(dataset)} rows of {source} are set aside in {path}.")
     return len(rows)
+
+
+def _share(dataset: RowsOfAFile) -> str:
+    aside = len(dataset.set_aside)
+    return f"{aside} of {len(dataset) + aside}"
 
 
 def settings(encoder: EncoderOptions, predict: PredictOptions | None = None, **given: Any) -> Settings:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._answer_options import TRAINING, answer_options, smoke_lines
-from curatekit_cli._checks import FAILED
 from curatekit_cli._options import json_option, output_option, seed_option
 from curatekit_cli._print import interval, result, table
-from curatekit_cli._session import session, took
+from curatekit_cli._session import fails, session, took
 
 if TYPE_CHECKING:
     from curatekit.evaluate.generation import GenerationScores
@@ -81,8 +80,7 @@ def command(
 
     Example: curate finetune lm train.jsonl --eval heldout.jsonl --base models/smollm --lora --metric rouge_l -o model
     """
-    failed = False
-    with session(output, folder=True) as run:
+    with session(output, folder=True, keeps=not smoke) as run:
         from curatekit.errors import InputError
         from curatekit.files import write_json
         from curatekit.generation import Generation
@@ -107,7 +105,8 @@ def command(
             from curatekit.train.lm_smoke import smoke_lm
 
             tried = smoke_lm(rows, **settings)
-            failed = not tried.passed
+            if not tried.passed:
+                fails()
             payload = {
                 "checks": [check._asdict() for check in tried.checks],
                 "passed": tried.passed,
@@ -131,8 +130,6 @@ def command(
             run.metrics.update(payload)
             run.output(output)
             result(as_json, {**payload, "output": output}, lines)
-    if failed:
-        click.get_current_context().exit(FAILED)
 
 
 def _read(run: Run, source: str, how: dict[str, Any]) -> Conversations:

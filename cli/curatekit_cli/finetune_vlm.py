@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._answer_options import TRAINING, answer_options, smoke_lines
-from curatekit_cli._checks import FAILED
 from curatekit_cli._options import json_option, output_option, seed_option
 from curatekit_cli._print import result, table
-from curatekit_cli._session import session, took
+from curatekit_cli._session import fails, session, took
 
 if TYPE_CHECKING:
     from curatekit.readers.vlm_rows import VlmRows
@@ -83,8 +82,7 @@ def command(
 
     Example: curate finetune vlm train.parquet --base llava-folder --prompt question --answer answer --eval test.parquet -o model
     """
-    failed = False
-    with session(output, folder=True) as run:
+    with session(output, folder=True, keeps=not smoke) as run:
         from curatekit.errors import InputError
         from curatekit.files import write_json
         from curatekit.generation import Generation
@@ -95,7 +93,10 @@ def command(
             raise InputError("The model needs a folder: give -o FOLDER, or --smoke to try the way.")
         reading = {name: more.pop(name) for name in _READING}
         rows = _read(run, train, reading)
-        asked = None if evaluation is None else _read(run, evaluation, reading)
+        asked = None
+        if evaluation is not None:
+            asked = _read(run, evaluation, reading)
+            took(run, evaluation, asked.dataset)
         training = {name: more.pop(name) for name in TRAINING}
         training |= {
             "lora_rank": training["lora_rank"] or (16 if lora else None),
@@ -111,7 +112,9 @@ def command(
             from curatekit.train.vlm_smoke import smoke_vlm
 
             tried = smoke_vlm(rows, **settings)
-            failed = not tried.passed
+            took(run, train, rows.dataset)
+            if not tried.passed:
+                fails()
             payload = {**tried._asdict(), "checks": [check._asdict() for check in tried.checks], "passed": tried.passed}
             result(as_json, payload, smoke_lines(tried))
         elif output is not None:
@@ -128,8 +131,6 @@ def command(
             run.output(output)
             took(run, train, _with_too_long(rows, vlm))
             result(as_json, {**payload, "output": output}, lines)
-    if failed:
-        click.get_current_context().exit(FAILED)
 
 
 def _eval_lines(final: Mapping[str, float], evaluation: str, output: Path) -> list[str]:
@@ -152,7 +153,8 @@ def _with_too_long(rows: VlmRows, vlm: Vlm) -> Any:
     """Return the training data with the rows that were too long among those set aside."""
     import polars as pl
 
-    aside = rows.dataset.set_aside
+    aside, too_long = rows.dataset.set_aside, set(vlm.too_long)
     reason = "it has more tokens than are read"
     more = pl.DataFrame([(None, id, reason) for id in vlm.too_long], schema=aside.schema, orient="row")
-    return replace(rows.dataset, set_aside=pl.concat([aside, more]))
+    fitting = [row for row, id in enumerate(rows.dataset.ids.tolist()) if str(id) not in too_long]
+    return replace(rows.dataset.take(fitting), set_aside=pl.concat([aside, more]))

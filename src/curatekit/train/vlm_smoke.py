@@ -16,7 +16,7 @@ from curatekit.train.vlm import VlmTraining, fit_vlm, load_vlm
 from curatekit.train.vlm_rows import encoded
 
 _STEPS = 2
-_FASTER = 10  # times the rate of the training, so that ten steps show
+_FASTER = 10  # times the usual rate, so that ten steps show; a higher one that was asked for is tried itself
 _TOLERANCE = 1e-3  # of a logit; kernels may round otherwise for other tokens
 
 
@@ -63,7 +63,8 @@ def smoke_vlm(
             float((hf_smoke.logits(trained.model, row) - hf_smoke.logits(loaded.model, row)).abs().max())
             for row in probed
         )
-        rate = _FASTER * (training.learning_rate or (FULL_RATE if training.lora_rank is None else LORA_RATE))
+        usual = FULL_RATE if training.lora_rank is None else LORA_RATE
+        rate = max(_FASTER * usual, training.learning_rate or 0)
         batch = [made[row] for row in range(min(training.batch_size, len(made)))]
         learnt = hf_smoke.overfitted(trained.model, batch, rate)
     first, last = learnt.losses[0], learnt.losses[-1]

@@ -55,6 +55,12 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def test_a_projector_that_is_not_known_is_not_left_out_silently(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hf_vlm, "_PROJECTORS", ("bridge",))
+    with pytest.raises(InputError, match="no layers between image and language that we know"):
+        hf_vlm.trainable(hf_vlm.load_model(made.folder), None, projector=True, vision=False)
+
+
 def test_the_loss_is_on_the_answer_alone_token_by_token(made: Made) -> None:
     tokenizer = made.processor.tokenizer
     end = {"idefics3": "<end_of_utterance>", "qwen2_5_vl": "<|im_end|>"}.get(made.kind, "</s>")

@@ -99,9 +99,13 @@ def trainable(model: Any, lora_rank: int | None, *, projector: bool, vision: boo
     """Return the model with what is to be trained marked so: its language model, by LoRA of that rank or (None) whole.
 
     projector: the layers between the vision tower and the language model are trained too, whole; vision: the tower too, as the
-    language model is.
+    language model is. Raises InputError when these are asked for and not known.
     """
     tower, between = _tower(model), _projectors(model)
+    if projector and not between:
+        raise InputError(
+            f"{type(model).__name__} has no layers between image and language that we know. Leave out --tune-projector."
+        )
     if lora_rank is None:
         for name, weight in model.named_parameters():
             inside = _within(name, between) or name.endswith("image_newline")

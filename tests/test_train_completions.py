@@ -177,6 +177,18 @@ def test_a_tokenizer_that_ends_texts_by_itself_does_not_end_the_prompt() -> None
     assert row["input_ids"][-1] == 2
 
 
+def test_a_tokenizer_that_begins_with_its_end_loses_no_token() -> None:
+    """OPT's <s> is </s>."""
+    from tokenizers import processors
+
+    tokenizer = bytes_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing("</s> $A", "</s> $A $B", [("</s>", 2)])
+    tokenizer.bos_token = "</s>"
+    (row,) = encode_completions(tokenizer, conversations(Example(None, "the", " city")), 64).rows
+    assert tokenizer.decode(row["input_ids"]) == "</s>the city</s>"
+    assert tokenizer.decode([token for token in row["labels"] if token != -100]) == " city</s>"
+
+
 def test_what_is_too_long_is_left_out_whole_and_counted() -> None:
     tokenizer = word_tokenizer(WORDS)
     examples = [Example(None, "add " * n, "one") for n in (1, 5, 2, 9)]

@@ -136,7 +136,9 @@ def _by_template(tokenizer: Any, conversations: Conversations, number: int) -> t
 def _tokens(tokenizer: Any, texts: list[str], *, special: bool) -> list[list[int]]:
     """Return the ids of each text; `special` lets the tokenizer put its own before it, such as <s>, never behind it."""
     found: list[list[int]] = tokenizer(texts, add_special_tokens=special)["input_ids"]
-    if special and tokenizer("", add_special_tokens=True)["input_ids"][-1:] == [tokenizer.eos_token_id]:
+    # of a text, since of none the end could be the one that some tokenizers begin with
+    bare, given = (tokenizer("a", add_special_tokens=own)["input_ids"] for own in (False, True))
+    if special and given[-len(bare) - 1 :] == [*bare, tokenizer.eos_token_id]:
         found = [ids[:-1] for ids in found]  # the text has its end where it shall have one
     return found
 

@@ -64,6 +64,31 @@ def test_plain_text_is_learnt_from_its_completion_and_its_end() -> None:
     assert answer_end(tokenizer, found.rows) == tokenizer.eos_token_id
 
 
+def test_a_template_that_ends_no_turn_has_the_end_put_behind_it() -> None:
+    tokenizer = word_tokenizer(WORDS, ["<|im_start|>", "<|im_end|>"])
+    tokenizer.chat_template = "{% for m in messages %}### {{ m['role'] }} {{ m['content'] }} {% endfor %}{% if add_generation_prompt %}### assistant {% endif %}"
+    with reporting(notes := Notes()):
+        found = encode_completions(tokenizer, conversations(Example(user("add"), None, "one")), 64)
+    assert masked(tokenizer, found.rows[0]) == "[###] [user] [add] [###] [assistant] one </s>"
+    assert answer_end(tokenizer, found.rows) == tokenizer.eos_token_id
+    assert any(
+        "writes no end behind 1 of 1 completions of rows.jsonl: </s> is put there" in line for line in notes.lines
+    )
+
+
+@pytest.mark.parametrize(("ends", "end"), [(True, "<|im_end|>"), (False, "</s>")])
+def test_an_added_token_within_a_completion_does_not_end_it(ends: bool, end: str) -> None:
+    """Neither </think>, as Qwen adds it, nor what is written behind the end."""
+    tokenizer = bytes_tokenizer(template=LINES if ends else LINES.replace("<|im_end|>", ""))
+    tokenizer.add_tokens(["</think>"])
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_end|>"]})
+    for answer in ("in the</think>city", "in the city</think>"):
+        found = encode_completions(tokenizer, conversations(Example(user("the"), None, answer)), 64)
+        assert answer_end(tokenizer, found.rows) == tokenizer.convert_tokens_to_ids(end)
+        learnt = tokenizer.decode([token for token in found.rows[0]["labels"] if token != -100])
+        assert learnt == (f"{answer}<|im_end|>\n" if ends else f"{answer}\n</s>")
+
+
 def test_alpaca_by_the_template_or_as_stanford_writes_it() -> None:
     example = Example(user("add"), "### Instruction: add ### Response: ", "one")
     tokenizer = chat_tokenizer()

@@ -35,7 +35,8 @@ def encode_completions(
 ) -> Completions:
     """Return the completions as tokens; those longer than `max_length` are counted aloud and left out, never cut.
 
-    A chat is written by the tokenizer's chat template, plain text is followed by the end-of-sequence token. Prompt and completion
+    A chat is written by the tokenizer's chat template; plain text, and a turn that the template does not end, are followed by the
+    end-of-sequence token. Prompt and completion
     are tokenised together, as `SFTTrainer` does, except where their border would lie within a token: there each is tokenised by
     itself, as the prompt will be when an answer is generated. answer_room: tokens that a generated answer may take, which together
     with the prompt must fit into the model's `positions`. Raises InputError for a chat without a template, a template that writes
@@ -65,16 +66,13 @@ def encode_completions(
 
 
 def answer_end(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> int:
-    """Return the token that ends the completions: the last special one of the first row, else the end of sequence.
+    """Return the token that ends the completions: the last of the first row that is no white space, else the end of sequence.
 
-    A chat template ends a turn by a token of its own, such as <|im_end|>, which a base need not know as an end.
+    A chat template ends a turn by a token of its own, such as <|im_end|>, which a base need not know as an end; line breaks may follow.
     """
-    special = {
-        *tokenizer.all_special_ids,
-        *tokenizer.added_tokens_decoder,
-    }  # the former forgets some once they are saved
-    learnt = [token for token in rows[0]["labels"] if token in special]
-    return int(learnt[-1] if learnt else tokenizer.eos_token_id)
+    ends = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    learnt = [token for token in rows[0]["labels"] if token != _IGNORED and tokenizer.decode([token]).strip()]
+    return int(learnt[-1] if learnt and learnt[-1] in ends else tokenizer.eos_token_id)
 
 
 def use_chat_template(tokenizer: Any, file: Path) -> None:
@@ -103,7 +101,8 @@ def _written(tokenizer: Any, conversations: Conversations) -> list[tuple[str, st
                 "--chat-template FILE, choose a base that has one, or give columns prompt and completion."
             )
         note("Prompts are written by the tokenizer's chat template.")
-        return [_by_template(tokenizer, conversations, number) for number in range(len(conversations))]
+        written = [_by_template(tokenizer, conversations, number) for number in range(len(conversations))]
+        return _ended(tokenizer, conversations, written)
     if conversations.format == "alpaca":
         note("The base has no chat template: prompts are written as Stanford Alpaca writes them.")
     end = tokenizer.eos_token
@@ -131,6 +130,28 @@ def _by_template(tokenizer: Any, conversations: Conversations, number: int) -> t
             "prompt than it is given. Give a template that does not with --chat-template FILE."
         )
     return prompt, whole[len(prompt) :]
+
+
+def _ended(tokenizer: Any, conversations: Conversations, written: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the texts with the end of sequence behind each completion that the template does not end, which is told.
+
+    The end is a special token, or another added one that is not the completion's own, as </think> might be.
+    """
+    added = tokenizer.added_tokens_decoder.values()  # all_special_tokens forgets some once they are saved
+    special = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    other = {token.content for token in added} - special
+    ended, n = [], 0
+    for example, (prompt, answer) in zip(conversations.examples, written, strict=True):
+        last, own = answer.rstrip(), example.completion.rstrip()
+        closed = last.endswith(tuple(special)) or any(last.endswith(end) and not own.endswith(end) for end in other)
+        n += not closed
+        ended.append((prompt, answer if closed else answer + tokenizer.eos_token))
+    if n:
+        note(
+            f"The chat template writes no end behind {n} of {len(written)} completions of {conversations.path}: {tokenizer.eos_token} is "
+            "put there, so that the model learns to stop."
+        )
+    return ended
 
 
 def _tokens(tokenizer: Any, texts: list[str], *, special: bool) -> list[list[int]]:

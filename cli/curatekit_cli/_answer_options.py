@@ -16,7 +16,7 @@ _METRICS = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABL
 TRAINING = {
     "epochs": click.option("--epochs", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True,
                            help="Go over the rows this many times."),
-    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps."),
+    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps, whatever --epochs says."),
     "learning_rate": click.option("--learning-rate", type=click.FloatRange(0, min_open=True),
                                   help="Step size of AdamW, falling linearly [default: 2e-5, with LoRA 2e-4]."),
     "batch_size": click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True,

@@ -22,7 +22,7 @@ _TRAINING = {
     "loss": click.option("--loss", metavar="NAME", help=f"Tune by this loss [default: by the columns]. {_LOSSES}."),
     "epochs": click.option("--epochs", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
                            help="Go over the rows this many times."),
-    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps."),
+    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps, whatever --epochs says."),
     "learning_rate": click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=2e-5, show_default=True,
                                   help="Step size of AdamW, falling linearly."),
     "batch_size": click.option("--batch-size", type=click.IntRange(min=4), default=64, show_default=True,

@@ -147,6 +147,15 @@ def test_the_best_checkpoint_is_the_one_kept(base: Path, tmp_path: Path) -> None
     assert tuned.after["triplet_accuracy"] == max(measured)
 
 
+def test_the_best_of_epochs_is_kept_whatever_the_steps_between_evaluations(base: Path, tmp_path: Path) -> None:
+    training = replace(QUICK, keep_best=True, eval_steps=1, epochs=2)
+    tuned = fit_encoder(TRIPLETS, tmp_path / "e", base=base, training=training, evaluation=TRIPLETS)
+    log = [json.loads(line) for line in (tmp_path / "e" / "log.jsonl").read_text().splitlines()]
+    measured = [line["eval_triplet_accuracy"] for line in log if "eval_triplet_accuracy" in line]
+    assert len(measured) == 2
+    assert tuned.after["triplet_accuracy"] == max(measured)
+
+
 def test_weights_that_are_missing_are_an_error(base: Path, tmp_path: Path) -> None:
     with hf.quiet(), hf.seeded(0):
         model = hf_encoder.load(base)

@@ -249,8 +249,11 @@ def _arguments(
     training: EncoderTraining, best: str, seed: int, bf16: bool, folder: Path, *, evaluated: bool
 ) -> dict[str, Any]:
     """Return the settings in Trainer's names."""
-    by_step = training.eval_steps if training.keep_best else training.save_steps
-    saves: dict[str, Any] = {"save_strategy": "steps", "save_steps": by_step} if by_step else {"save_strategy": "epoch"}
+    saves: dict[str, Any] = {"save_strategy": "epoch"}
+    if training.keep_best:  # a best checkpoint exists only where it was measured
+        saves = {"save_strategy": training.eval_strategy, "save_steps": training.eval_steps}
+    elif training.save_steps:
+        saves = {"save_strategy": "steps", "save_steps": training.save_steps}
     return {
         "output_dir": str(folder),
         "num_train_epochs": training.epochs,
@@ -269,7 +272,7 @@ def _arguments(
         "greater_is_better": True if training.keep_best else None,
         "logging_steps": training.logging_steps,
         "report_to": training.report_to,
-        **saves,
+        **{name: value for name, value in saves.items() if value is not None},
     }
 
 

@@ -81,6 +81,40 @@ def test_messages_in_a_csv_are_json(tmp_path: Path) -> None:
     assert read_conversations(tmp_path / "rows.csv").examples[0].completion == "hello"
 
 
+def test_prompt_and_completion_in_a_csv_are_json_too(tmp_path: Path) -> None:
+    answer = json.dumps([{"role": "assistant", "content": "hello"}])
+    pl.DataFrame(
+        {"prompt": [json.dumps(chat("hi", system="s")), "[1, 2]", "[{}]"], "completion": [answer, "[3]", "x"]}
+    ).write_csv(tmp_path / "rows.csv")
+    found = read_conversations(tmp_path / "rows.csv").examples
+    assert found[0] == (tuple(chat("hi", system="s")), None, "hello")
+    assert found[1:] == ((None, "[1, 2]", "[3]"), (None, "[{}]", "x")), "a list that is no chat is text"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "reason"),
+    [
+        (chat("hi"), chat("and?", "hello"), "column 'completion' holds messages of user, assistant, and a completion is one of the assistant"),
+        (chat("hi"), chat("hello"), "column 'completion' holds messages of user, and a completion is one of the assistant"),
+        (chat("hi"), "hello", "column 'completion' is no list of messages"),
+        ("hi", chat("hi", "hello")[1:], "column 'prompt' is no list of messages"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_completion_is_one_turn_of_the_assistant(
+    tmp_path: Path, prompt: Any, completion: Any, reason: str, kind: str
+) -> None:
+    row = {"prompt": prompt, "completion": completion}
+    path = written(tmp_path, row)
+    if kind == "csv":
+        path = tmp_path / "rows.csv"
+        text = {name: [cell if isinstance(cell, str) else json.dumps(cell)] for name, cell in row.items()}
+        pl.DataFrame(text).write_csv(path)
+    with pytest.raises(InputError) as caught:
+        read_conversations(path)
+    assert f"{path}: 1 of 1 rows cannot be used: line {1 if kind == 'jsonl' else 2}: {reason}" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

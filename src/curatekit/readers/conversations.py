@@ -203,12 +203,30 @@ def _alpaca(instruction: str, given: str, output: str) -> Example:
 
 
 def _pair(prompt: Any, completion: Any) -> Example:
-    if isinstance(prompt, str) and isinstance(completion, str):
+    told = _is_told(prompt) or _is_told(completion)
+    if isinstance(prompt, str) and isinstance(completion, str) and not told:
         return Example(None, _text(prompt, "prompt"), _text(completion, "completion"))
     if prompt is None or completion is None:
         raise _Unusable(f"column {'prompt' if prompt is None else 'completion'!r} is empty")
-    (example,) = _turns([*_messages(prompt, "prompt"), *_messages(completion, "completion")], every_turn=False)
+    before, answer = _messages(prompt, "prompt"), _messages(completion, "completion")
+    if [message["role"] for message in answer] != ["assistant"]:
+        raise _Unusable(
+            f"column 'completion' holds messages of {', '.join(message['role'] for message in answer)}, and a completion is one of the "
+            "assistant"
+        )
+    (example,) = _turns([*before, *answer], every_turn=False)
     return example
+
+
+def _is_told(cell: Any) -> bool:
+    """Return whether a text is the JSON of a list of messages, as a CSV holds it; another list in a text stays text."""
+    if not isinstance(cell, str) or not cell.lstrip().startswith("["):
+        return False
+    try:
+        found = json.loads(cell)
+    except ValueError:
+        return False
+    return bool(found) and all(isinstance(one, dict) and "role" in one and "content" in one for one in found)
 
 
 def _turns(messages: Sequence[Message], every_turn: bool) -> Iterator[Example]:

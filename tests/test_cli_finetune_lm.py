@@ -81,6 +81,24 @@ def test_a_smoke_run_checks_the_way_and_keeps_nothing(files: Path, base: Path) -
     assert said["bytes"] > 0
 
 
+def test_a_smoke_run_compares_prompts_of_rows_that_are_kept(files: Path, base: Path) -> None:
+    """One row is too long by its answer alone; and more steps than the epochs have are counted."""
+    with (files / "eval.jsonl").open("a") as stream:
+        stream.write(json.dumps({"prompt": "what is one plus one ?", "completion": " it is" + " and" * 70}) + "\n")
+    ran = run("train.jsonl", "--eval", "eval.jsonl", *quick(base), "--max-steps", 10**9, "--smoke", "--json")
+    said = json.loads(ran.stdout)
+    (leak,) = [check for check in said["checks"] if check["name"] == "evaluation prompts do not hold the answer"]
+    assert (leak["passed"], leak["seen"]) == (True, "4 prompts, the same for other answers")
+    assert said["seconds"] > 10**5
+
+
+def test_a_metric_is_checked_without_an_evaluation_too(files: Path, base: Path) -> None:
+    ran = run("train.jsonl", *quick(base), "--metric", "blue", "-o", "model")
+    assert ran.exit_code == 2
+    assert "no 'blue' in the table 'generation_metrics'. Did you mean 'bleu'?" in ran.stderr
+    assert not (files / "model").exists()
+
+
 def test_a_smoke_run_that_finds_a_fault_says_so(files: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curatekit.hf_smoke.change_by_later_token", lambda model, row: 1.0)
     ran = run("train.jsonl", *quick(base), "--smoke")

@@ -70,8 +70,7 @@ def check_training(training: AnswerTraining, *, evaluated: bool) -> None:
             f"--metric-for-best-model {best} is not measured.{nearest_name(best, known)} Name it with --metric, or take one of "
             f"{', '.join(known)}."
         )
-    if evaluated:
-        generation_scores(["a"], ["a"], training.metrics)
+    generation_scores(["a"], ["a"], training.metrics)
 
 
 def arguments(

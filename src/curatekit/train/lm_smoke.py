@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ from curatekit.train.answering import FULL_RATE, LORA_RATE, AnswerTraining
 
 if TYPE_CHECKING:
     from curatekit.generation import Generation
+    from curatekit.train.completions import Completions
 
 ROWS, EVALUATED, PROBED = 100, 16, 4
 _STEPS = 2
@@ -88,7 +88,10 @@ def smoke_lm(
         rate = max(_FASTER * usual, training.learning_rate or 0)
         learnt = hf_smoke.overfitted(_trainable(loaded.model), longest, rate)
     first, last = learnt.losses[0], learnt.losses[-1]
-    unchanged = _prompts(taught.encode(_answered(asked)).rows) == _prompts(rows.rows)
+    # an answer may be too long and the other not: only prompts that are kept with both are compared
+    own, other = (_prompts(encoded) for encoded in (rows, taught.encode(_answered(asked))))
+    compared = own.keys() & other.keys()
+    unchanged = all(own[number] == other[number] for number in compared)
     checks = (
         Check(
             "the loss falls on one batch",
@@ -98,7 +101,7 @@ def smoke_lm(
         Check(
             "evaluation prompts do not hold the answer",
             unchanged,
-            f"{len(rows.rows)} prompts, the same for other answers",
+            f"{len(compared)} prompts, the same for other answers",
         ),
         Check(
             "no answer token sees a later one",
@@ -108,10 +111,10 @@ def smoke_lm(
         Check("the saved model is the trained one", away < _TOLERANCE and same, f"logits differ by {away:.1g}"),
     )
     tokens = sum(len(row["input_ids"]) for row in whole) * training.epochs
-    in_batch = sum(len(row["input_ids"]) for row in longest)
-    seconds = learnt.seconds * tokens / in_batch
-    if training.max_steps > 0:
-        seconds = min(seconds, learnt.seconds * training.max_steps * training.gradient_accumulation)
+    batches = tokens / sum(len(row["input_ids"]) for row in longest)
+    if training.max_steps > 0:  # which Trainer takes in place of the epochs
+        batches = training.max_steps * training.gradient_accumulation
+    seconds = learnt.seconds * batches
     return Smoke(checks, seconds, *hf_smoke.peak_memory())
 
 
@@ -131,7 +134,9 @@ def _answered(conversations: Conversations) -> Conversations:
     return replace(conversations, examples=tuple(one._replace(completion=" no") for one in conversations.examples))
 
 
-def _prompts(rows: Sequence[dict[str, Any]]) -> list[list[int]]:
+def _prompts(encoded: Completions) -> dict[int, list[int]]:
+    """Return by the number of the example the tokens of its prompt."""
     from curatekit.hf_generate import prompt_of
 
-    return [prompt_of(row)["input_ids"] for row in rows]
+    kept = encoded.kept.tolist()
+    return {number: prompt_of(row)["input_ids"] for number, row in zip(kept, encoded.rows, strict=True)}

@@ -52,6 +52,13 @@ def test_faults_are_listed_and_fail_over_their_share(paths: dict[str, Path], tmp
     assert found["share_affected"] == pytest.approx(2 / 3)
     assert [one["weak"] for one in found["specifications"]] == [False, True, False]
     assert run("check", paths["spec"], "--train", paths["train"], "--fail-over", "67%").exit_code == 0
+    with paths["train"].open("a", encoding="utf-8") as stream:
+        stream.write("100,,bad\n")
+    aside = ("check", paths["spec"], "--train", paths["train"], "--on-bad-row", "skip", "--fail-over")
+    assert [run(*aside, share).exit_code for share in ("67%", "60%")] == [
+        3,
+        6,
+    ]  # a failed check has its own code in any case
 
 
 def test_a_pool_that_is_about_something_else_serves_nothing(paths: dict[str, Path], tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curatekit_cli._checks import FAILED, fail_over_option, first_problems, threshold_option
+from curatekit_cli._checks import fail_over_option, first_problems, threshold_option
 from curatekit_cli._options import EncoderOptions, encoder_options, json_option, output_option, seed_option
 from curatekit_cli._print import result
-from curatekit_cli._session import session, settings
+from curatekit_cli._session import fails, session, settings
 
 if TYPE_CHECKING:
     from curatekit.artifacts import Artifacts
@@ -125,8 +125,8 @@ def command(
         if fail_over is not None:
             lines.append(f"{share:.2%} of the rows have a problem, {'over' if failed else 'not over'} {fail_over:.2%}.")
         result(as_json, {**payload, "output": output}, lines)
-    if failed:
-        click.get_current_context().exit(FAILED)
+        if failed:
+            fails()
 
 
 def _read(run: Run, source: str, label: str | None, how: dict[str, Any], labels: bool = True) -> Dataset:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curatekit_cli._checks import FAILED, fail_over_option, first_problems, threshold_option
+from curatekit_cli._checks import fail_over_option, first_problems, threshold_option
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -18,7 +18,7 @@ from curatekit_cli._options import (
     seed_option,
 )
 from curatekit_cli._print import following, result, table
-from curatekit_cli._session import read, session, settings
+from curatekit_cli._session import fails, read, session, settings
 
 if TYPE_CHECKING:
     from curatekit.dataset import Dataset
@@ -116,8 +116,8 @@ def command(
                 following("select", pool, "--spec", spec, "--train", train, "-o", "chosen.csv", columns=data_options)
             )
         result(as_json, {**payload, "output": output}, text)
-    if failed:
-        click.get_current_context().exit(FAILED)
+        if failed:
+            fails()
 
 
 def per_specification(specifications: tuple[Specification, ...], found: Checked) -> list[dict[str, Any]]:

@@ -31,7 +31,10 @@ def test_specifications_without_a_fault_pass(paths: dict[str, Path]) -> None:
     assert [(one["examples"], one["tests"], one["served"]) for one in found["specifications"]] == [(9, 9, None)] * 2
 
 
-def test_faults_are_listed_and_fail_over_their_share(paths: dict[str, Path], tmp_path: Path) -> None:
+def test_faults_are_listed_and_fail_over_their_share(
+    paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # rows that are set aside are written there
     planted = [
         {**SPECIFICATIONS[0], "tests": [str(SPECIFICATIONS[0]["examples"][0]).upper()]},
         {"id": "weak", "statement": "Quantum chromodynamics.", "label": "bad"},

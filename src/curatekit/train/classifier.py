@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,9 +19,11 @@ from curatekit.errors import InputError
 from curatekit.files import write_json
 from curatekit.registry import DEFAULT_ENCODER
 from curatekit.reporting import note, step
+from curatekit.train.adapter import base_of_adapter
 from curatekit.train.folder import MARK, array_hash, begin, content_hash, finished, remove_checkpoints
 from curatekit.train.losses import loss_function
 from curatekit.train.patch import check_distance
+from curatekit.train.settings import TrainerSettings, check_settings, chosen_precision, trainer_arguments
 from curatekit.train.trained_on import write_trained_on
 from curatekit.train.weights import training_weights
 
@@ -33,37 +34,20 @@ Inputs = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Training:
-    """How to train; the names are Trainer's, shortened.
+class Training(TrainerSettings):
+    """How to train.
 
-    warmup: steps, or below 1 a fraction of them. learning_rate: None is 5e-5, with LoRA 5e-4. max_length: in tokens; None is what
-    the model takes, at most 256. bf16: None decides by the hardware. eval_strategy: "epoch", "steps" (every eval_steps)
-    or "no". metric_for_best_model: "loss", "accuracy", "macro_f1" or "mcc" keeps the best checkpoint by the evaluation
-    rows; None keeps the last. save_steps: None saves at each epoch (at each evaluation when the best is kept).
-    save_total_limit: None removes the checkpoints once the model is saved. lora_rank: None trains every weight. near: patch the base,
-    a classifier of the same classes: its weights θ₀ may move by near · ‖θ₀‖ at the most (see train.patch); None: anywhere.
-    loss: a name of the table of losses with its parameter, such as "gce:0.7" (see train.losses); evaluations report cross-entropy
-    whatever it is. class_weights: "balanced" lets each class count alike.
+    learning_rate: None is 5e-5, with LoRA 5e-4. max_length: None is what the model takes, at most 256. metric_for_best_model: "loss",
+    "accuracy", "macro_f1" or "mcc" keeps the best checkpoint by the evaluation rows; None keeps the last. lora_rank: None trains
+    every weight. near: patch the base, a classifier of the same classes: its weights θ₀ may move by near · ‖θ₀‖ at the most (see
+    train.patch); None: anywhere. loss: a name of the table of losses with its parameter, such as "gce:0.7" (see train.losses);
+    evaluations report cross-entropy whatever it is. class_weights: "balanced" lets each class count alike.
     """
 
-    epochs: float = 3.0
-    max_steps: int = -1
     learning_rate: float | None = None
-    batch_size: int = 16
     gradient_accumulation: int = 1
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    max_length: int | None = None
-    bf16: bool | None = None
     lora_rank: int | None = None
-    eval_strategy: str = "epoch"
-    eval_steps: int | None = None
-    save_steps: int | None = None
-    save_total_limit: int | None = None
     metric_for_best_model: str | None = None
-    early_stopping_patience: int | None = None
-    logging_steps: int = 50
-    report_to: str = "none"
     near: float | None = None
     loss: str = "cross-entropy"
     class_weights: str | None = None
@@ -208,12 +192,7 @@ def load_classifier(folder: Path | str) -> Classifier:
     base = saved.get("base", {"name": str(folder), "sha256": weights_hash(folder)})
     base_folder = None
     if saved.get("adapter"):
-        base_folder = find_base(base["name"])
-        if weights_hash(base_folder) != base["sha256"]:
-            raise InputError(
-                f"{folder} is an adapter to {base['name']}, but the weights in {base_folder} are not those it was trained on. "
-                "Put the original base there, or fine-tune again."
-            )
+        base_folder = base_of_adapter(folder, base)
     with hf.quiet(), hf.kept_random_state():
         model, tokenizer = hf.load_trained(folder, base_folder)
     if saved:
@@ -262,9 +241,7 @@ def _trained(
 ) -> Classifier:
     from curatekit import hf
 
-    asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
-    precision, reason = hardware.precision(asked, hardware.device("torch"))
-    note(f"Fine-tuning in {precision}, since {reason}.")
+    asked, bf16 = chosen_precision(training.bf16)
     with hf.quiet(), hf.seeded(seed):
         model, tokenizer = hf.load_base(base_folder, classes, training.lora_rank)
         max_length = hf.length_limit(tokenizer, model.config, training.max_length)
@@ -286,7 +263,7 @@ def _trained(
             tokenizer,
             rows,
             eval_rows,
-            _arguments(training, seed, precision == "bfloat16", folder, evaluated=eval_rows is not None, keep=keep),
+            _arguments(training, seed, bf16, folder, evaluated=eval_rows is not None, keep=keep),
             compute_metrics=_scores,
             early_stopping_patience=training.early_stopping_patience,
             keep_best=training.metric_for_best_model is not None,
@@ -302,35 +279,12 @@ def _arguments(
     training: Training, seed: int, bf16: bool, folder: Path, *, evaluated: bool, keep: bool
 ) -> dict[str, Any]:
     """Return the settings in Trainer's names."""
-    best = training.metric_for_best_model
-    saves: dict[str, Any] = {"save_strategy": "no"}
-    if best is not None:  # a best checkpoint exists only where it was evaluated
-        saves = {"save_strategy": training.eval_strategy, "save_steps": training.eval_steps or 0}
-    elif keep:
-        saves = {"save_strategy": "steps" if training.save_steps else "epoch", "save_steps": training.save_steps or 0}
-    saves = {name: value for name, value in saves.items() if value != 0}
-    learning_rate = training.learning_rate or (5e-5 if training.lora_rank is None else 5e-4)
-    return {
-        "output_dir": str(folder),
-        "num_train_epochs": training.epochs,
-        "max_steps": training.max_steps,
-        "learning_rate": learning_rate,
-        "per_device_train_batch_size": training.batch_size,
-        "per_device_eval_batch_size": 4 * training.batch_size,
-        "gradient_accumulation_steps": training.gradient_accumulation,
-        "warmup_steps": training.warmup,
-        "weight_decay": training.weight_decay,
-        "bf16": bf16,
-        "seed": seed,
-        "eval_strategy": training.eval_strategy if evaluated else "no",
-        "eval_steps": training.eval_steps,
-        "save_total_limit": training.save_total_limit or 1,
-        "metric_for_best_model": best,
-        "greater_is_better": None if best is None else best != "loss",
-        "logging_steps": training.logging_steps,
-        "report_to": training.report_to,
-        **saves,
-    }
+    return trainer_arguments(
+        training, seed, bf16, folder, best=training.metric_for_best_model, evaluated=evaluated, keep=keep,
+        learning_rate=training.learning_rate or (5e-5 if training.lora_rank is None else 5e-4),
+        per_device_eval_batch_size=4 * training.batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation,
+    )  # fmt: skip
 
 
 def _scores(predictions: Any) -> dict[str, float]:
@@ -374,14 +328,7 @@ def _check_training(training: Training, *, evaluated: bool) -> None:
             raise InputError(
                 "--near bounds the weights of the model itself, and LoRA leaves them as they are. Give one of the two."
             )
-    if training.report_to != "none" and find_spec(training.report_to) is None:
-        raise InputError(
-            f"{training.report_to} is not installed. Install it (pip install {training.report_to}), or log to none."
-        )
-    if training.eval_strategy == "steps" and not training.eval_steps:
-        raise InputError("--eval-strategy steps needs --eval-steps.")
-    best, patience = training.metric_for_best_model, training.early_stopping_patience
-    if (best is not None or patience is not None) and (not evaluated or training.eval_strategy == "no"):
-        raise InputError("Keeping the best model or stopping early needs evaluations: give --eval FILE.")
-    if patience is not None and best is None:
-        raise InputError("--early-stopping-patience needs --metric-for-best-model: loss, accuracy, macro_f1 or mcc.")
+    check_settings(
+        training, best=training.metric_for_best_model is not None, evaluated=evaluated,
+        option="--metric-for-best-model: loss, accuracy, macro_f1 or mcc",
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curatekit.arrays import Floats
-from curatekit.encoders import contents, hardware
+from curatekit.encoders import contents
 from curatekit.encoders.places import find
 from curatekit.errors import InputError
 from curatekit.evaluate.embeddings import recall_at, similarity_correlation, triplet_accuracy, v_measure
@@ -22,6 +22,7 @@ from curatekit.registry import DEFAULT_ENCODER, load
 from curatekit.reporting import note
 from curatekit.train.encoder_rows import EncoderRows
 from curatekit.train.folder import MARK, array_hash, begin, content_hash, finished, remove_checkpoints
+from curatekit.train.settings import TrainerSettings, check_settings, chosen_precision, trainer_arguments
 from curatekit.train.trained_on import write_trained_on
 
 _KIND = "encoder"
@@ -46,8 +47,8 @@ _SAMPLERS = {"labelled texts": "StratifiedPairs", "pairs": "no_duplicates", "sco
 
 
 @dataclass(frozen=True)
-class EncoderTraining:
-    """How to tune; the names are Trainer's, shortened, and mean what they mean in train.classifier.Training.
+class EncoderTraining(TrainerSettings):
+    """How to tune.
 
     loss: a name of the table of encoder losses; None is the first of SHAPES for the rows. keep_best: keep the checkpoint that is best
     by the first metric of SHAPES; else the last.
@@ -55,21 +56,9 @@ class EncoderTraining:
 
     loss: str | None = None
     epochs: float = 1.0
-    max_steps: int = -1
     learning_rate: float = 2e-5
     batch_size: int = 64
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    max_length: int | None = None
-    bf16: bool | None = None
-    eval_strategy: str = "epoch"
-    eval_steps: int | None = None
-    save_steps: int | None = None
-    save_total_limit: int | None = None
     keep_best: bool = False
-    early_stopping_patience: int | None = None
-    logging_steps: int = 50
-    report_to: str = "none"
 
 
 @dataclass(frozen=True)
@@ -158,18 +147,9 @@ def check_encoder(rows: EncoderRows, training: EncoderTraining, evaluation: Enco
             raise InputError(
                 f"All {what} rows have one label, and an encoder is tuned to tell labels apart. Give rows of others."
             )
-    if training.report_to != "none" and find_spec(training.report_to) is None:
-        raise InputError(
-            f"{training.report_to} is not installed. Install it (pip install {training.report_to}), or log to none."
-        )
-    if training.eval_strategy == "steps" and not training.eval_steps:
-        raise InputError("--eval-strategy steps needs --eval-steps.")
-    if (training.keep_best or training.early_stopping_patience) and (
-        evaluation is None or training.eval_strategy == "no"
-    ):
-        raise InputError("Keeping the best encoder or stopping early needs evaluations: give --eval FILE.")
-    if training.early_stopping_patience and not training.keep_best:
-        raise InputError("--early-stopping-patience needs --keep-best.")
+    check_settings(
+        training, best=training.keep_best, evaluated=evaluation is not None, what="encoder", option="--keep-best"
+    )
     return loss
 
 
@@ -189,9 +169,7 @@ def _tuned(
     from curatekit import hf, hf_encoder
     from curatekit.encoders.forward import tokens_read
 
-    asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
-    precision, reason = hardware.precision(asked, hardware.device("torch"))
-    note(f"Tuning by {loss} on {rows.shape} in {precision}, since {reason}.")
+    _, bf16 = chosen_precision(training.bf16, f"Tuning by {loss} on {rows.shape}")
     evaluated = evaluation is not None and training.eval_strategy != "no"
     with hf.quiet(), hf.seeded(seed):
         model = hf_encoder.load(base_folder)
@@ -218,8 +196,16 @@ def _tuned(
         hf_encoder.train(
             model,
             columns,
-            _arguments(
-                training, SHAPES[rows.shape].metrics[0], seed, precision == "bfloat16", folder, evaluated=evaluated
+            trainer_arguments(
+                training,
+                seed,
+                bf16,
+                folder,
+                evaluated=evaluated,
+                keep=True,
+                best=SHAPES[rows.shape].metrics[0] if training.keep_best else None,
+                learning_rate=training.learning_rate,
+                per_device_eval_batch_size=training.batch_size,
             ),
             loss=load("encoder-losses", loss),
             sampler=getattr(hf_encoder, sampler, sampler),
@@ -243,37 +229,6 @@ def _cut(rows: EncoderRows, model: Any) -> list[list[str]]:
     for column in rows.inputs:
         hf.encode(model.tokenizer, (column,), limit)
     return [[text[: limit * _CHARACTERS_PER_TOKEN] for text in column] for column in rows.inputs]
-
-
-def _arguments(
-    training: EncoderTraining, best: str, seed: int, bf16: bool, folder: Path, *, evaluated: bool
-) -> dict[str, Any]:
-    """Return the settings in Trainer's names."""
-    saves: dict[str, Any] = {"save_strategy": "epoch"}
-    if training.keep_best:  # a best checkpoint exists only where it was measured
-        saves = {"save_strategy": training.eval_strategy, "save_steps": training.eval_steps}
-    elif training.save_steps:
-        saves = {"save_strategy": "steps", "save_steps": training.save_steps}
-    return {
-        "output_dir": str(folder),
-        "num_train_epochs": training.epochs,
-        "max_steps": training.max_steps,
-        "learning_rate": training.learning_rate,
-        "per_device_train_batch_size": training.batch_size,
-        "per_device_eval_batch_size": training.batch_size,
-        "warmup_steps": training.warmup,
-        "weight_decay": training.weight_decay,
-        "bf16": bf16,
-        "seed": seed,
-        "eval_strategy": training.eval_strategy if evaluated else "no",
-        "eval_steps": training.eval_steps,
-        "save_total_limit": training.save_total_limit or 1,
-        "metric_for_best_model": best if training.keep_best else None,
-        "greater_is_better": True if training.keep_best else None,
-        "logging_steps": training.logging_steps,
-        "report_to": training.report_to,
-        **{name: value for name, value in saves.items() if value is not None},
-    }
 
 
 def _hash(rows: EncoderRows) -> str:

@@ -25,9 +25,11 @@ from curatekit.intervals import Interval
 from curatekit.readers.conversations import Conversations
 from curatekit.reporting import note
 from curatekit.run import plain
+from curatekit.train.adapter import base_of_adapter
 from curatekit.train.answering import AnswerTraining, Evaluations, arguments, check_training
 from curatekit.train.completions import Completions, answer_end, encode_completions, use_chat_template
 from curatekit.train.folder import MARK, begin, content_hash, finished, remove_checkpoints
+from curatekit.train.settings import chosen_precision
 from curatekit.train.trained_on import text_hashes, write_trained_on
 
 KIND = "language model"
@@ -152,12 +154,7 @@ def load_lm(folder: Path | str) -> LanguageModel:
         )
     base, base_folder = saved["base"], None
     if saved["adapter"]:
-        base_folder = find_base(base["name"])
-        if weights_hash(base_folder) != base["sha256"]:
-            raise InputError(
-                f"{folder} is an adapter to {base['name']}, but the weights in {base_folder} are not those it was trained on. "
-                "Put the original base there, or fine-tune again."
-            )
+        base_folder = base_of_adapter(folder, base)
     with hf.quiet(), hf.kept_random_state():
         model, tokenizer = hf_sft.load_taught(folder, base_folder)
     how = {**saved["generation"], "forbidden": tuple(saved["generation"]["forbidden"])}
@@ -192,9 +189,7 @@ def _taught(
 ) -> LanguageModel:
     from curatekit import hf, hf_generate, hf_sft
 
-    asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
-    precision, reason = hardware.precision(asked, hardware.device("torch"))
-    note(f"Fine-tuning in {precision}, since {reason}.")
+    asked, bf16 = chosen_precision(training.bf16)
     with hf.quiet(), hf.seeded(seed):
         model, tokenizer = hf_sft.load_causal(base_folder, training.lora_rank)
         if chat_template is not None:
@@ -226,7 +221,7 @@ def _taught(
             tokenizer,
             Told(rows.rows, train, rows),
             eval_rows.rows if eval_rows is not None and watched else None,
-            arguments(training, seed, precision == "bfloat16", folder, evaluated=watched, keep=keep),
+            arguments(training, seed, bf16, folder, evaluated=watched, keep=keep),
             generation=generation,
             score=evaluations or (lambda answers, step: {}),
             early_stopping_patience=training.early_stopping_patience,

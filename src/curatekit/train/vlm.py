@@ -20,8 +20,10 @@ from curatekit.generation import Generation
 from curatekit.readers.vlm_rows import VlmRows
 from curatekit.reporting import note
 from curatekit.run import plain
+from curatekit.train.adapter import base_of_adapter
 from curatekit.train.answering import AnswerTraining, Evaluations, arguments, check_training
 from curatekit.train.folder import MARK, begin, finished, remove_checkpoints
+from curatekit.train.settings import chosen_precision
 from curatekit.train.vlm_rows import EncodedRows, encoded
 
 KIND = "vlm"
@@ -149,12 +151,7 @@ def load_vlm(folder: Path | str) -> Vlm:
         )
     base_folder = None
     if saved["adapter"]:
-        base_folder = find_base(saved["base"]["name"])
-        if weights_hash(base_folder) != saved["base"]["sha256"]:
-            raise InputError(
-                f"{folder} is an adapter to {saved['base']['name']}, but the weights in {base_folder} are not those it was trained on. "
-                "Put the original base there, or fine-tune again."
-            )
+        base_folder = base_of_adapter(folder, saved["base"])
     with hf.quiet(), hf.kept_random_state():
         processor = hf_vlm.load_processor(folder)
         model = hf_vlm.load_model(folder) if base_folder is None else hf_vlm.load_adapted(folder, base_folder)
@@ -193,10 +190,7 @@ def _trained(
 
     from curatekit import hf, hf_generate, hf_vlm
 
-    asked = {None: "auto", True: "bfloat16", False: "float32"}[training.bf16]
-    precision, reason = hardware.precision(asked, hardware.device("torch"))
-    note(f"Fine-tuning in {precision}, since {reason}.")
-    bf16 = precision == "bfloat16"
+    asked, bf16 = chosen_precision(training.bf16)
     # the weights that stay as they are need no more bits than the card computes with
     halved = bf16 and training.lora_rank is not None and torch.cuda.is_available()
     with hf.quiet(), hf.seeded(seed):

@@ -9,7 +9,7 @@ import click
 from curatekit import registry
 
 if TYPE_CHECKING:
-    from curatekit.train.lm_smoke import Smoke
+    from curatekit.train.smoke import Smoke
 
 _METRICS = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["generation_metrics"].items())
 # The options of curatekit.train.answering.AnswerTraining, by its names.

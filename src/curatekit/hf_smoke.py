@@ -47,6 +47,11 @@ def logits(model: Any, row: Row) -> Any:
         return model(**batch).logits[0].float().cpu()
 
 
+def change_by_model(one: Any, other: Any, rows: Sequence[Row]) -> float:
+    """Return by how much the logits of two models differ at most on the rows."""
+    return max(float((logits(one, row) - logits(other, row)).abs().max()) for row in rows)
+
+
 def overfitted(model: Any, rows: Sequence[Row], rate: float, steps: int = 10) -> Overfitted:
     """Train `model` in place on one batch, again and again, by AdamW at a constant rate; the losses must fall."""
     batch = _batch(model, rows)

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from curatekit.readers.conversations import Conversations
-from curatekit.train.answering import FULL_RATE, LORA_RATE, AnswerTraining
+from curatekit.train.answering import AnswerTraining
+from curatekit.train.smoke import (
+    EVALUATED,
+    PROBED,
+    ROWS,
+    Smoke,
+    loss_falls,
+    no_leak,
+    no_look_ahead,
+    overfitting_rate,
+    same_model,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from curatekit.generation import Generation
     from curatekit.train.completions import Completions
-
-ROWS, EVALUATED, PROBED = 100, 16, 4
-_STEPS = 2
-_FASTER = 10  # times the usual rate, so that ten steps show; a higher one that was asked for is tried itself
-_TOLERANCE = 1e-3  # of a logit; kernels may round otherwise for other tokens
-
-
-class Check(NamedTuple):
-    """What was checked, whether it holds, and what was seen."""
-
-    name: str
-    passed: bool
-    seen: str
-
-
-class Smoke(NamedTuple):
-    """checks; seconds the full training is expected to take, evaluations apart; bytes at most of which memory."""
-
-    checks: tuple[Check, ...]
-    seconds: float
-    bytes: int
-    memory: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether all checks hold."""
-        return all(check.passed for check in self.checks)
 
 
 def smoke_lm(
@@ -62,14 +46,10 @@ def smoke_lm(
     from curatekit.train.lm import fit_lm, load_lm
 
     asked = _first(evaluation if evaluation is not None else train, EVALUATED)
-    short = replace(
-        training, max_steps=_STEPS, eval_strategy="steps", eval_steps=_STEPS, save_steps=_STEPS, logging_steps=1,
-        metric_for_best_model=None, early_stopping_patience=None, report_to="none",
-    )  # fmt: skip
     with TemporaryDirectory(prefix="curatekit-smoke-") as scratch:
         folder = Path(scratch) / "model"
         taught = fit_lm(
-            _first(train, ROWS), base=base, training=short, generation=generation, chat_template=chat_template,
+            _first(train, ROWS), base=base, training=shortened(training), generation=generation, chat_template=chat_template,
             evaluation=asked, seed=seed, output_dir=folder,
         )  # fmt: skip
         loaded = load_lm(folder)
@@ -77,38 +57,20 @@ def smoke_lm(
     probed = rows.rows[:PROBED]
     with hf.quiet(), hf.seeded(seed):
         ahead = max(hf_smoke.change_by_later_token(loaded.model, row) for row in probed)
-        away = max(
-            float((hf_smoke.logits(taught.model, row) - hf_smoke.logits(loaded.model, row)).abs().max())
-            for row in probed
-        )
+        away = hf_smoke.change_by_model(taught.model, loaded.model, probed)
         same = taught.answer(rows) == loaded.answer(rows)
         whole = taught.encode(train).rows
         longest = sorted(whole, key=lambda row: -len(row["input_ids"]))[: training.batch_size]
-        usual = FULL_RATE if training.lora_rank is None else LORA_RATE
-        rate = max(_FASTER * usual, training.learning_rate or 0)
-        learnt = hf_smoke.overfitted(_trainable(loaded.model), longest, rate)
-    first, last = learnt.losses[0], learnt.losses[-1]
+        learnt = hf_smoke.overfitted(_trainable(loaded.model), longest, overfitting_rate(training))
     # an answer may be too long and the other not: only prompts that are kept with both are compared
     own, other = (_prompts(encoded) for encoded in (rows, taught.encode(_answered(asked))))
     compared = own.keys() & other.keys()
     unchanged = all(own[number] == other[number] for number in compared)
     checks = (
-        Check(
-            "the loss falls on one batch",
-            last < first and math.isfinite(last),
-            f"{first:.3f} to {last:.3f} in 10 steps",
-        ),
-        Check(
-            "evaluation prompts do not hold the answer",
-            unchanged,
-            f"{len(compared)} prompts, the same for other answers",
-        ),
-        Check(
-            "no answer token sees a later one",
-            ahead < _TOLERANCE,
-            f"logits before a changed token differ by {ahead:.1g}",
-        ),
-        Check("the saved model is the trained one", away < _TOLERANCE and same, f"logits differ by {away:.1g}"),
+        loss_falls(learnt.losses),
+        no_leak(unchanged, f"{len(compared)} prompts, the same for other answers"),
+        no_look_ahead(ahead),
+        same_model(away, same),
     )
     tokens = sum(len(row["input_ids"]) for row in whole) * training.epochs
     batches = tokens / sum(len(row["input_ids"]) for row in longest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,12 +67,16 @@ def _bundle(
             given[name] = kind(**{key: given.pop(key) for key in kind._fields})
             return command(**given)
 
-        decorated: Command = wrapper
-        for option in reversed(options):
-            decorated = option(decorated)
-        return decorated
+        return with_options(wrapper, options)
 
     return decorate
+
+
+def with_options(command: Command, options: Iterable[Callable[[Command], Command]]) -> Command:
+    """Return the command with the options, in their order."""
+    for option in reversed([*options]):
+        command = option(command)
+    return command
 
 
 def data_options(command: Command) -> Command:
@@ -139,10 +143,7 @@ def several_models_options(command: Command) -> Command:
                      help=f"{_ENCODER_HELP} Several times to compare them. [default: {registry.DEFAULT_ENCODER}]"),
         *_embedding(),
     ]  # fmt: skip
-    decorated: Command = wrapper
-    for option in reversed(options):
-        decorated = option(decorated)
-    return decorated
+    return with_options(wrapper, options)
 
 
 def _embedding() -> list[Callable[[Command], Command]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit import registry
+from curatekit_cli import _training_options as options
 from curatekit_cli._options import (
     DataOptions,
     EncoderOptions,
@@ -16,6 +17,7 @@ from curatekit_cli._options import (
     json_option,
     output_option,
     seed_option,
+    with_options,
 )
 from curatekit_cli._print import following, result
 from curatekit_cli._session import read, session
@@ -31,53 +33,39 @@ PROBE = "probe"
 _LOSSES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLES["losses"].items())
 # The options of the transformer, by the names of curatekit.train.classifier.Training.
 _TRAINING = {
-    "epochs": click.option("--epochs", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True,
-                           help="Go over the rows this many times."),
-    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps, whatever --epochs says."),
+    "epochs": options.epochs(3.0),
+    "max_steps": options.MAX_STEPS,
     "learning_rate": click.option("--learning-rate", type=click.FloatRange(0, min_open=True),
                                   help="Step size of AdamW, falling linearly [default: by full or LoRA training]."),
-    "batch_size": click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True,
-                               help="Put this many rows into a batch."),
-    "gradient_accumulation": click.option("--gradient-accumulation", type=click.IntRange(min=1), default=1, show_default=True,
-                                          help="Sum the gradients of this many batches before each step."),
-    "warmup": click.option("--warmup", type=click.FloatRange(0), default=0.1, show_default=True,
-                           help="Raise the learning rate over this many steps, or this share of them if below 1."),
-    "weight_decay": click.option("--weight-decay", type=click.FloatRange(0), default=0.01, show_default=True,
-                                 help="Shrink the weights by this much."),
+    "batch_size": options.batch_size(16),
+    "gradient_accumulation": options.GRADIENT_ACCUMULATION,
+    "warmup": options.WARMUP,
+    "weight_decay": options.weight_decay(0.01),
     "max_length": click.option("--max-length", type=click.IntRange(min=2), metavar="TOKENS",
                                help="Cut texts here [default: where the model ends, at most 256]."),
-    "bf16": click.option("--bf16/--no-bf16", default=None,
-                         help="Compute in bfloat16 [default: where the machine has it]."),
-    "lora_rank": click.option("--lora-rank", type=click.IntRange(min=1), help="Train by LoRA of this rank [with --lora: 8]."),
+    "bf16": options.BF16,
+    "lora_rank": options.lora_rank(8),
     "near": click.option("--near", type=click.FloatRange(0, min_open=True), metavar="DISTANCE",
                          help="Patch --base, a classifier made by finetune: keep its weights within this share of their length."),
     "loss": click.option("--loss", default="cross-entropy", show_default=True, metavar="NAME",
                          help=f"Train on this loss, as NAME or NAME:NUMBER. {_LOSSES}."),
     "class_weights": click.option("--class-weights", type=click.Choice(["balanced"]),
                                   help="Let each class count alike, however many rows it has."),
-    "eval_strategy": click.option("--eval-strategy", type=click.Choice(["no", "epoch", "steps"]), default="epoch",
-                                  show_default=True, help="Evaluate on --eval while training: when."),
-    "eval_steps": click.option("--eval-steps", type=click.IntRange(min=1), help="Evaluate every so many steps."),
-    "save_steps": click.option("--save-steps", type=click.IntRange(min=1),
-                               help="Save a checkpoint every so many steps [default: at each epoch]."),
-    "save_total_limit": click.option("--save-total-limit", type=click.IntRange(min=1),
-                                     help="Keep this many checkpoints [default: none once the model is finished]."),
+    "eval_strategy": options.eval_strategy("Evaluate on --eval while training"),
+    "eval_steps": options.eval_steps(),
+    "save_steps": options.SAVE_STEPS,
+    "save_total_limit": options.save_total_limit(),
     "metric_for_best_model": click.option("--metric-for-best-model",
                                           type=click.Choice(["loss", "accuracy", "macro_f1", "mcc"]),
                                           help="Keep the checkpoint that is best by this on --eval [default: the last]."),
-    "early_stopping_patience": click.option("--early-stopping-patience", type=click.IntRange(min=1),
-                                            help="Stop after this many evaluations without a better one."),
-    "logging_steps": click.option("--logging-steps", type=click.IntRange(min=1), default=50, show_default=True,
-                                  help="Log the loss every so many steps."),
-    "report_to": click.option("--report-to", type=click.Choice(["none", "tensorboard", "trackio", "wandb"]), default="none",
-                              show_default=True, help="Send the log there as well; log.jsonl is always written."),
+    "early_stopping_patience": options.early_stopping_patience(),
+    "logging_steps": options.logging_steps(50),
+    "report_to": options.REPORT_TO,
 }  # fmt: skip
 
 
 def _training_options(command: Any) -> Any:
-    for option in reversed(_TRAINING.values()):
-        command = option(command)
-    return command
+    return with_options(command, _TRAINING.values())
 
 
 @click.command("finetune")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit import registry
-from curatekit_cli._options import DataOptions, data_options, json_option, output_option, seed_option
+from curatekit_cli import _training_options as options
+from curatekit_cli._options import DataOptions, data_options, json_option, output_option, seed_option, with_options
 from curatekit_cli._print import result, table
 from curatekit_cli._session import session, took
 
@@ -20,41 +21,29 @@ _LOSSES = "; ".join(f"{name}: {entry.summary}" for name, entry in registry.TABLE
 # The options of curatekit.train.encoder.EncoderTraining, by its names.
 _TRAINING = {
     "loss": click.option("--loss", metavar="NAME", help=f"Tune by this loss [default: by the columns]. {_LOSSES}."),
-    "epochs": click.option("--epochs", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
-                           help="Go over the rows this many times."),
-    "max_steps": click.option("--max-steps", type=click.IntRange(min=1), help="Stop after this many steps, whatever --epochs says."),
+    "epochs": options.epochs(1.0),
+    "max_steps": options.MAX_STEPS,
     "learning_rate": click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=2e-5, show_default=True,
                                   help="Step size of AdamW, falling linearly."),
-    "batch_size": click.option("--batch-size", type=click.IntRange(min=4), default=64, show_default=True,
-                               help="Put this many rows into a batch, which are each other's negatives."),
-    "warmup": click.option("--warmup", type=click.FloatRange(0), default=0.1, show_default=True,
-                           help="Raise the learning rate over this many steps, or this share of them if below 1."),
-    "weight_decay": click.option("--weight-decay", type=click.FloatRange(0), default=0.01, show_default=True,
-                                 help="Shrink the weights by this much."),
+    "batch_size": options.batch_size(64, 4, ", which are each other's negatives"),
+    "warmup": options.WARMUP,
+    "weight_decay": options.weight_decay(0.01),
     "max_length": click.option("--max-length", type=click.IntRange(min=2), metavar="TOKENS",
                                help="Cut texts here [default: where the model ends]."),
-    "bf16": click.option("--bf16/--no-bf16", default=None, help="Compute in bfloat16 [default: where the machine has it]."),
-    "eval_strategy": click.option("--eval-strategy", type=click.Choice(["no", "epoch", "steps"]), default="epoch",
-                                  show_default=True, help="Measure on --eval while tuning: when."),
-    "eval_steps": click.option("--eval-steps", type=click.IntRange(min=1), help="Measure every so many steps."),
-    "save_steps": click.option("--save-steps", type=click.IntRange(min=1),
-                               help="Save a checkpoint every so many steps [default: at each epoch]."),
-    "save_total_limit": click.option("--save-total-limit", type=click.IntRange(min=1),
-                                     help="Keep this many checkpoints [default: none once the encoder is finished]."),
+    "bf16": options.BF16,
+    "eval_strategy": options.eval_strategy("Measure on --eval while tuning"),
+    "eval_steps": options.eval_steps("Measure"),
+    "save_steps": options.SAVE_STEPS,
+    "save_total_limit": options.save_total_limit("encoder"),
     "keep_best": click.option("--keep-best", is_flag=True, help="Keep the checkpoint that measures best on --eval [default: the last]."),
-    "early_stopping_patience": click.option("--early-stopping-patience", type=click.IntRange(min=1),
-                                            help="Stop after this many measurements without a better one."),
-    "logging_steps": click.option("--logging-steps", type=click.IntRange(min=1), default=50, show_default=True,
-                                  help="Log the loss every so many steps."),
-    "report_to": click.option("--report-to", type=click.Choice(["none", "tensorboard", "trackio", "wandb"]), default="none",
-                              show_default=True, help="Send the log there as well; log.jsonl is always written."),
+    "early_stopping_patience": options.early_stopping_patience("measurements"),
+    "logging_steps": options.logging_steps(50),
+    "report_to": options.REPORT_TO,
 }  # fmt: skip
 
 
 def _training_options(command: Any) -> Any:
-    for option in reversed(_TRAINING.values()):
-        command = option(command)
-    return command
+    return with_options(command, _TRAINING.values())
 
 
 @click.command("encoder")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curatekit_cli._answer_options import TRAINING, answer_options, smoke_lines
-from curatekit_cli._options import json_option, output_option, seed_option
+from curatekit_cli._options import json_option, output_option, seed_option, with_options
 from curatekit_cli._print import result, table
 from curatekit_cli._session import fails, session, took
 
@@ -34,9 +34,7 @@ _READING = {
 
 
 def _reading_options(command: Any) -> Any:
-    for option in reversed(_READING.values()):
-        command = option(command)
-    return command
+    return with_options(command, _READING.values())
 
 
 @click.command("vlm")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.gloo import launched
+
 NUMBERS = [0, 1, 2, 3, 4, 5, 6, 7]
 ASKED = [0, 3, 5, 7, 9]  # an odd number of rows and of batches: one process has less to do
 
@@ -48,25 +46,9 @@ def trained(folder: Path, batch_size: int) -> None:
     (folder / f"{rank}.json").write_text(json.dumps({"history": history, "scored": scored, "weights": weights}))
 
 
-def launched(folder: Path, processes: int, batch_size: int) -> list[dict[str, Any]]:
-    folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = f"from pathlib import Path; from tests.test_hf_generate_distributed import trained; trained(Path({str(folder)!r}), {batch_size})"
-    running = []
-    for rank in range(processes):
-        environment = dict(os.environ, OMP_NUM_THREADS="1")
-        if processes > 1:
-            environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # fmt: skip
-        running.append(subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment))
-    assert [process.wait(timeout=600) for process in running] == [0] * processes
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(processes)]
-
-
 def test_two_processes_are_as_one(tmp_path: Path) -> None:
-    first, second = launched(tmp_path / "two", 2, 2)
-    (one,) = launched(tmp_path / "one", 1, 4)
+    first, second = launched(__name__, tmp_path / "two", 2, 2)
+    (one,) = launched(__name__, tmp_path / "one", 1, 4)
     assert first["weights"] == second["weights"]
     assert first["weights"] == pytest.approx(one["weights"], rel=1e-3, abs=1e-3)
     losses = [[line["loss"] for line in run["history"] if "loss" in line] for run in (first, one)]

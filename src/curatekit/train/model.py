@@ -1,4 +1,4 @@
-"""A trained model of either kind, as the commands see it."""
+"""A trained model that tells classes, as the commands see it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def load_model(folder: Path | str, cache: Cache | None = None) -> Model:
 
 
 def kind_of_model(folder: Path | str) -> str:
-    """Return "probe" or "classifier", what `folder` says it holds, without loading it; a folder without mark may be neither.
+    """Return the kind of model that `folder` says it holds, without loading it; one without mark is taken for a "classifier".
 
-    Raises InputError when there is no such folder, or when its training was never finished.
+    Raises InputError when there is no such folder, when its training was never finished, and for an encoder.
     """
     folder = Path(folder)
     if not folder.is_dir():

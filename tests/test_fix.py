@@ -57,6 +57,29 @@ def test_dropping_leaves_the_rows_out_and_brings_them_back_in_place() -> None:
     assert restored(table, "label", made).equals(DATASET.frame)
 
 
+SMALL = [pl.Int8, pl.Int16, pl.UInt8, pl.UInt16, pl.UInt64, pl.Float32, pl.List(pl.Int8), pl.Struct({"a": pl.UInt8})]
+
+
+@pytest.mark.parametrize("dtype", SMALL, ids=str)
+def test_dropped_rows_of_any_type_of_number_come_back(dtype: Any) -> None:
+    value = [1] if dtype == pl.List else {"a": 1} if dtype == pl.Struct else 1
+    table = DATASET.frame.with_columns(pl.Series("extra", [value, None] * 3, dtype=dtype))
+    made = changes(dataclasses.replace(DATASET, frame=table), FOUND, "drop")
+    assert len(made) == 3
+    assert restored(fixed(table, "label", made), "label", made).equals(table)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"bytes", [b"bytes"], {"a": b"bytes"}, dt.time(1), dt.timedelta(1)],
+    ids=["bytes", "list", "struct", "time", "duration"],
+)
+def test_a_type_that_a_patch_cannot_keep_is_refused(value: Any) -> None:
+    table = DATASET.frame.with_columns(pl.Series("extra", [value] * 6))
+    with pytest.raises(InputError, match="cannot be kept in a patch"):
+        changes(dataclasses.replace(DATASET, frame=table), FOUND, "drop")
+
+
 def test_the_most_doubtful_and_the_surest_can_be_chosen() -> None:
     assert [change.id for change in changes(DATASET, FOUND, top=2)] == ["r4", "r1"]
     assert [change.id for change in changes(DATASET, FOUND, min_suggested_probability=0.8)] == ["r4", "r3"]

@@ -261,15 +261,27 @@ def _with_labels(frame: pl.DataFrame, label: str | tuple[str, ...], values: Mapp
 
 def _record(row: pl.DataFrame) -> dict[str, Any]:
     """Return a row as JSON can hold it, after proving that it comes back the same."""
+    refusal = InputError(
+        f"the column types {dict(row.schema)} cannot be kept in a patch, so a dropped row could not come back. "
+        "Use --policy relabel, or write the data as jsonl or csv first."
+    )
+    if any(map(_holds_bytes, row.dtypes)):  # polars panics instead of raising an error
+        raise refusal
     stream = io.BytesIO()
     row.write_ndjson(stream)
     record: dict[str, Any] = json.loads(stream.getvalue())
-    if not _from_records([record], row.schema).equals(row):
-        raise InputError(
-            f"the column types {dict(row.schema)} cannot be kept in a patch, so a dropped row could not come back. "
-            "Use --policy relabel, or write the data as jsonl or csv first."
-        )
+    try:
+        back = _from_records([record], row.schema)
+    except pl.exceptions.PolarsError:
+        raise refusal from None
+    if not back.equals(row):
+        raise refusal
     return record
+
+
+def _holds_bytes(dtype: Any) -> bool:
+    inner = [dtype.inner] if hasattr(dtype, "inner") else [field.dtype for field in getattr(dtype, "fields", ())]
+    return dtype == pl.Binary or any(map(_holds_bytes, inner))
 
 
 def _from_records(records: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
@@ -281,5 +293,6 @@ def _from_records(records: Sequence[Mapping[str, Any]], schema: Mapping[str, Any
         }
         for record in records
     ]
-    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    return pl.read_ndjson(io.BytesIO(lines.encode()), schema=schema)
+    # One column of whole records: at the top level polars 2.1 reads no small integers.
+    lines = "".join(json.dumps({"record": record}, ensure_ascii=False) + "\n" for record in records)
+    return pl.read_ndjson(io.BytesIO(lines.encode()), schema={"record": pl.Struct(schema)}).unnest("record")
